@@ -1,0 +1,54 @@
+"""The ``scanhook`` command: one module for each noun, loaded when it is asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from scanhook.errors import ScanhookError
+from scanhook.release import VERSION
+
+__all__ = ["main"]
+
+_COMMANDS = {
+    "codes": "Import codes, look one up, count them.",
+    "demo": "Everything on one machine, with sample codes.",
+    "doctor": "Say what is not right yet, and how to mend it.",
+    "init": "Make a new house: settings, secrets, storage.",
+    "products": "The registry's products.",
+    "scans": "What was scanned.",
+    "serve": "Run the service.",
+    "simulate": "Send one real push to a running service.",
+}
+
+
+class _Commands(click.Group):
+    """Loads a command's module when it is asked for, so that every command starts fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"scanhook.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(_COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except ScanhookError as error:
+            for line in str(error).splitlines():
+                click.secho(f"error: {line}", fg="red", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="scanhook")
+def main() -> None:
+    """Tell consumers who scan a code in WeChat whether the item is real, fake or not yet activated."""

@@ -1,0 +1,149 @@
+"""What several commands share: options, the way a code is written, and output for people and programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from scanhook.clock import SystemClock
+from scanhook.errors import Refused
+from scanhook.journal import JournalStore
+from scanhook.registry import Product, RegistryStore
+from scanhook.settings import House, find_config, load_settings
+from scanhook.storage import Pepper
+from scanhook.wire.service import open_storage
+
+__all__ = [
+    "CodeName",
+    "OpenStorage",
+    "account_name",
+    "account_option",
+    "code_argument",
+    "config_option",
+    "console",
+    "json_option",
+    "show_json",
+    "show_table",
+    "storage_of",
+    "utc",
+    "wanted_product",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+console = Console(highlight=False)
+
+config_option = click.option(
+    "--config",
+    "house",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=lambda _context, _parameter, value: load_settings(find_config(value)),
+    help="The settings file; else $SCANHOOK_CONFIG, else ./scanhook.toml.",
+)
+account_option = click.option("--account", metavar="NAME", help="An account of the settings; else the first one.")
+json_option = click.option("--json", "as_json", is_flag=True, help="For programs: JSON on standard output.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeName:
+    """A code as scanhook writes it: KEYSTANDARD/KEYSTR/EXTINFO."""
+
+    key_standard: str
+    key_str: str
+    ext_info: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> CodeName:
+        """Read a code's name; the ExtInfo may be empty, and may hold slashes of its own."""
+        parts = text.split("/", 2)
+        if len(parts) < 2 or not (parts[0] and parts[1]):
+            raise click.BadParameter("write KEYSTANDARD/KEYSTR/EXTINFO, such as qrcode/moment-frame/A1B2C3")
+        return cls(key_standard=parts[0], key_str=parts[1], ext_info=parts[2] if len(parts) == 3 else "")
+
+
+class _CodeType(click.ParamType[CodeName]):
+    name = "code"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> CodeName:  # noqa: ARG002
+        return value if isinstance(value, CodeName) else CodeName.parse(value)
+
+
+CODE = _CodeType()
+code_argument = click.argument("code", metavar="KEYSTANDARD/KEYSTR/EXTINFO", type=CODE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenStorage:
+    """Pepper, registry and journal of a house."""
+
+    pepper: Pepper
+    registry: RegistryStore
+    journal: JournalStore
+
+
+@contextmanager
+def storage_of(house: House) -> Iterator[OpenStorage]:
+    """Open a house's storage for one command."""
+    pepper, registry, journal = open_storage(house, clock=SystemClock())
+    try:
+        yield OpenStorage(pepper=pepper, registry=registry, journal=journal)
+    finally:
+        registry.close()
+        journal.close()
+
+
+def account_name(house: House, given: str | None) -> str:
+    """Return the account that is meant.
+
+    :raises Refused: when the settings have none of that name.
+    """
+    names = list(house.settings.accounts)
+    if given is None:
+        return names[0]
+    if given not in names:
+        raise Refused(f"the settings have no account `{given}`; they have {', '.join(names)}")
+    return given
+
+
+def wanted_product(registry: RegistryStore, account: str, key_standard: str, key_str: str) -> Product:
+    """Return a product.
+
+    :raises Refused: when there is none.
+    """
+    product = registry.find_product(account, key_standard, key_str)
+    if product is None:
+        raise Refused(
+            f"the account {account} has no product {key_standard}/{key_str}: see `scanhook products list`, "
+            "or add it with `scanhook products add`"
+        )
+    return product
+
+
+def show_json(value: object) -> None:
+    """Print a value for programs."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
+    """Print a table for people."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    console.print(table)
+
+
+def utc(seconds: float | None) -> str | None:
+    """Write a time as ISO 8601 in UTC, to the second."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, tz=UTC).isoformat(timespec="seconds")

@@ -1,0 +1,98 @@
+"""``scanhook doctor``: is everything right? What is not, and how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import httpx2
+
+from scanhook.cli.common import console, json_option, show_json
+from scanhook.cli.serve import check_port
+from scanhook.errors import ScanhookError
+from scanhook.settings import House, find_config, load_settings
+from scanhook.storage import Pepper
+from scanhook.wire.ready import Check, check_ready
+from scanhook.wire.service import open_service
+
+__all__ = ["doctor"]
+
+_OTHERS = 0o077
+
+
+@click.command()
+@click.option("--config", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="The settings file.")
+@json_option
+@click.pass_context
+def doctor(context: click.Context, config: Path | None, *, as_json: bool) -> None:
+    """Look at settings, pepper, storage, clock, file modes and port. Changes nothing."""
+    checks = list(_look(find_config(config)))
+    if as_json:
+        show_json([{"check": check.name, "fault": check.fault} for check in checks])
+    else:
+        for check in checks:
+            mark = "[red]✗[/]" if check.fault else "[green]✓[/]"
+            console.print(f"{mark} {check.name}", end="")
+            console.print(f": {check.fault}" if check.fault else "", markup=False, soft_wrap=True)
+    if any(check.fault for check in checks):
+        context.exit(1)
+
+
+def _look(path: Path) -> Iterator[Check]:
+    try:
+        house = load_settings(path)
+    except ScanhookError as error:
+        yield Check(name="settings", fault=str(error))
+        return
+    yield Check(name="settings", fault=None)
+    yield _file_modes(house)
+    try:
+        Pepper.load(house.pepper_path)
+        yield Check(name="pepper", fault=None)
+        service = open_service(house)
+    except ScanhookError as error:
+        yield Check(name="pepper and storage", fault=str(error))
+        return
+    try:
+        yield from check_ready(service)
+        yield Check(name=f"durability ({service.journal.describe()})", fault=None)
+    finally:
+        service.close()
+    yield _port(house)
+    yield _public_url(house)
+
+
+def _file_modes(house: House) -> Check:
+    open_to_others = [
+        str(path)
+        for path in (house.path, house.pepper_path, *sorted((house.base / "secrets").glob("*")))
+        if path.exists() and path.stat().st_mode & _OTHERS
+    ]
+    fault = f"others can read or write secrets: chmod go-rwx {' '.join(dict.fromkeys(open_to_others))}"
+    return Check(name="file modes", fault=fault if open_to_others else None)
+
+
+def _port(house: House) -> Check:
+    bind = house.settings.service.bind
+    try:
+        check_port(bind)
+    except ScanhookError as error:
+        try:
+            if httpx2.get(f"http://{bind}/healthz", trust_env=False, timeout=2).text == "ok\n":
+                return Check(name=f"port {bind} (scanhook answers there)", fault=None)
+        except httpx2.HTTPError:
+            pass
+        return Check(name="port", fault=str(error))
+    return Check(name=f"port {bind}", fault=None)
+
+
+def _public_url(house: House) -> Check:
+    url = house.settings.service.public_url
+    if url:
+        return Check(name=f"public_url {url}", fault=None)
+    return Check(
+        name="public_url",
+        fault=f"{house.path}: service.public_url is empty: write the address that WeChat reaches (port 80 or 443), "
+        'such as "https://scan.example.com"',
+    )

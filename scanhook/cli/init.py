@@ -1,0 +1,155 @@
+"""``scanhook init``: a new house."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import string
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+from scanhook.clock import SystemClock
+from scanhook.errors import Refused
+from scanhook.journal import open_journal
+from scanhook.registry import open_registry
+from scanhook.storage import Pepper, StorageUrl
+
+__all__ = ["NewHouse", "init", "make_house"]
+
+_ALPHABET = string.ascii_letters + string.digits
+_LAST_OF_KEY = "AEIMQUYcgkosw048"  # 43 characters hold two bits more than 32 bytes; these leave them 0
+_TOKEN_CHARS = 32
+_CONFIG = "scanhook.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewHouse:
+    """What a new house is made from; an empty text is left for the engineer to fill in."""
+
+    app_id: str = ""
+    original_id: str = ""
+    token: str = field(default="", repr=False)
+    encoding_aes_key: str = field(default="", repr=False)
+    app_secret: str = field(default="", repr=False)
+    mode: str = "safe"
+    bind: str = "127.0.0.1:8000"
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--app-id", default="", help="开发者ID(AppID), wx…: console, 设置与开发 → 基本配置.")
+@click.option("--original-id", default="", help="原始ID, gh_…: console, 账号设置 → 账号详情.")
+@click.option("--token", default="", help="令牌(Token), 3 to 32 letters and digits; a new one if not given.")
+@click.option("--encoding-aes-key", default="", help="消息加解密密钥, 43 letters and digits; a new one if not given.")
+@click.option("--app-secret", default="", help="开发者密码(AppSecret); only for calling WeChat's own APIs.")
+@click.option(
+    "--mode",
+    type=click.Choice(["safe", "compat", "plain"]),
+    default="safe",
+    show_default=True,
+    help="消息加解密方式: 安全模式, 兼容模式, 明文模式.",
+)
+def init(folder: Path, **given: str) -> None:
+    """Make a new house in DIR: settings, secrets and an empty storage.
+
+    Token, key and pepper are made where they are not given. What is there already is never overwritten.
+    """
+    asked = {name: given[name] or _ask(question) for name, question in _QUESTIONS.items()}
+    config = make_house(folder, NewHouse(**{**given, **asked}))
+    click.echo(f"{config} is made. Its secrets stand in it and in {config.parent / 'secrets'}: keep both private.\n")
+    for name in (name for name, value in asked.items() if not value):
+        click.secho(f"Fill in `{name}` in {config}: {_QUESTIONS[name]}.", fg="yellow")
+    option = "" if config.parent == Path.cwd() else f" --config {config}"
+    click.echo(
+        f"Next:\n"
+        f"  scanhook codes import FILE.csv{option}\n"
+        f"  scanhook doctor{option}\n"
+        f"  scanhook serve{option}\n"
+        "Then enter in the console (设置与开发 → 基本配置 → 服务器配置):\n"
+        "  URL                    https://YOUR-DOMAIN/wechat/callback\n"
+        f"  Token, EncodingAESKey  as they stand in {config}\n"
+        f"  消息加解密方式           {_MODES[given['mode']]}\n\n"
+        f"Keep a copy of {config.parent / 'secrets' / 'pepper'} in a safe place, apart from the storage's backups:\n"
+        "without it no code that is printed can ever be recognised again."
+    )
+
+
+_QUESTIONS = {
+    "app_id": "AppID (wx…, console: 设置与开发 → 基本配置)",
+    "original_id": "original id (gh_…, console: 账号设置 → 账号详情 → 原始ID)",
+}
+_MODES = {"safe": "安全模式", "compat": "兼容模式", "plain": "明文模式"}
+
+
+def make_house(folder: Path, new: NewHouse) -> Path:
+    """Make a house and return the path of its settings file.
+
+    :raises Refused: when the folder holds a house, or part of one, already.
+    :raises SettingsError: when the storage cannot be made.
+    """
+    folder = folder.absolute()
+    config, secret_folder = folder / _CONFIG, folder / "secrets"
+    for path in (config, secret_folder / "pepper", folder / "data"):
+        if path.exists():
+            raise Refused(f"{path} is there already: choose another folder, or go on with the house that is there")
+    try:
+        secret_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        pepper = Pepper.create(secret_folder / "pepper")
+        _write_private(secret_folder / "main.app_secret", new.app_secret + "\n")
+        clock, url = SystemClock(), StorageUrl.parse("sqlite:///data", base=folder)
+        open_registry(url, pepper=pepper, clock=clock).close()
+        open_journal(url, pepper=pepper).close()
+        # Last, so that a folder without it was not finished.
+        _write_private(config, _settings(new))
+    except OSError as error:
+        raise Refused(f"{error.filename} cannot be made: {error.strerror}") from None
+    return config
+
+
+def _settings(new: NewHouse) -> str:
+    token = new.token or "".join(secrets.choice(_ALPHABET) for _ in range(_TOKEN_CHARS))
+    key = new.encoding_aes_key or "".join(secrets.choice(_ALPHABET) for _ in range(42)) + secrets.choice(_LAST_OF_KEY)
+    values = {"app_id": new.app_id, "original_id": new.original_id, "token": token, "key": key}
+    for name, value in values.items():
+        if not value.isascii() or not value.isprintable() or '"' in value or "\\" in value:
+            raise Refused(f"{name} holds characters that no id or secret of WeChat's has")
+    return _TEMPLATE.format(bind=new.bind, mode=new.mode, **values)
+
+
+_TEMPLATE = """\
+# scanhook's settings; the README explains each. This file holds secrets: keep it private (chmod 600).
+
+[service]
+bind = "{bind}"
+public_url = ""                      # the address that WeChat reaches, such as "https://scan.example.com"
+
+[storage]
+url = "sqlite:///data"
+pepper_file = "secrets/pepper"
+
+[accounts.main]
+app_id = "{app_id}"
+original_id = "{original_id}"
+token = "{token}"
+encoding_aes_key = "{key}"
+app_secret_file = "secrets/main.app_secret"
+mode = "{mode}"
+
+[verifier]
+chain = ["registry://"]
+"""
+
+
+def _write_private(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _ask(question: str) -> str:
+    if not sys.stdin.isatty():
+        return ""
+    answer: str = click.prompt(question, default="", show_default=False)
+    return answer.strip()

@@ -1,0 +1,170 @@
+"""``scanhook products``: the registry's products."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from scanhook.cli.common import (
+    account_name,
+    account_option,
+    config_option,
+    json_option,
+    show_json,
+    show_table,
+    storage_of,
+    wanted_product,
+)
+from scanhook.errors import Refused
+from scanhook.message import CodeResult
+from scanhook.registry import Normalisation, Product, Reason
+from scanhook.settings import House
+
+__all__ = ["products"]
+
+
+@click.group()
+def products() -> None:
+    """Keep the registry's products."""
+
+
+def _settings_options(command: Any) -> Any:
+    for option in (
+        click.option(
+            "--normalise", metavar="RULES", help="trim, width, upper, look-alikes, check; by commas, or none."
+        ),
+        click.option(
+            "--verdict",
+            "verdicts",
+            metavar="REASON=RESULT",
+            multiple=True,
+            help="What a reason is answered with: real, fake, not_active or success. Several may be given.",
+        ),
+        click.option("--loading/--not-loading", default=None, help="While loading, unknown codes are not called fake."),
+        click.option("--qr-prefix", metavar="TEXT", help="What stands before the ExtInfo in the product's QR code."),
+    ):
+        command = option(command)
+    return command
+
+
+@products.command()
+@click.argument("key_standard", metavar="KEYSTANDARD")
+@click.argument("key_str", metavar="KEYSTR")
+@account_option
+@_settings_options
+@config_option
+def add(house: House, account: str | None, key_standard: str, key_str: str, **given: Any) -> None:
+    """Add a product. Importing codes adds the products that they name by itself."""
+    name = account_name(house, account)
+    try:
+        product = Product(id=secrets.token_bytes(8), account=name, key_standard=key_standard, key_str=key_str)
+    except ValueError as error:
+        raise Refused(str(error)) from None
+    with storage_of(house) as storage:
+        storage.registry.add_product(_changed(product, **given))
+    click.echo(f"{name}: {key_standard}/{key_str} is added.")
+
+
+@products.command("set")
+@click.argument("key_standard", metavar="KEYSTANDARD")
+@click.argument("key_str", metavar="KEYSTR")
+@account_option
+@_settings_options
+@config_option
+def set_(house: House, account: str | None, key_standard: str, key_str: str, **given: Any) -> None:
+    """Change a product. What is not given stays as it is."""
+    if all(value in (None, ()) for value in given.values()):
+        raise click.UsageError("nothing is given that could be changed")
+    with storage_of(house) as storage:
+        product = wanted_product(storage.registry, account_name(house, account), key_standard, key_str)
+        storage.registry.save_product(_changed(product, **given))
+    click.echo(f"{product.account}: {key_standard}/{key_str} is changed. It counts from the next scan on.")
+
+
+@products.command("list")
+@json_option
+@config_option
+def list_(house: House, *, as_json: bool) -> None:
+    """List the products."""
+    with storage_of(house) as storage:
+        found = [_as_dict(product) for product in storage.registry.products()]
+    if as_json:
+        return show_json(found)
+    if not found:
+        click.echo("There is no product yet: import codes with `scanhook codes import`, or use `products add`.")
+        return None
+    columns = ("account", "keystandard", "keystr", "normalisation", "loading", "qr_prefix")
+    return show_table(columns, [[product[column] for column in columns] for product in found])
+
+
+@products.command()
+@click.argument("key_standard", metavar="KEYSTANDARD")
+@click.argument("key_str", metavar="KEYSTR")
+@account_option
+@json_option
+@config_option
+def show(house: House, account: str | None, key_standard: str, key_str: str, *, as_json: bool) -> None:
+    """Show a product, with what each reason is answered with."""
+    with storage_of(house) as storage:
+        product = wanted_product(storage.registry, account_name(house, account), key_standard, key_str)
+        batches = [
+            {"batch": batch.batch, "states": list(batch.states), "codes": batch.codes}
+            for batch in storage.registry.stats()
+            if batch.product.id == product.id
+        ]
+    described = {**_as_dict(product), "batches": batches}
+    if as_json:
+        return show_json(described)
+    verdicts = described.pop("verdicts")
+    show_table(
+        ("setting", "value"),
+        [(name, value) for name, value in described.items() if name != "batches"],
+        title=f"{key_standard}/{key_str}",
+    )
+    return show_table(("reason", "answer"), list(verdicts.items()))
+
+
+def _changed(
+    product: Product, *, normalise: str | None, verdicts: tuple[str, ...], loading: bool | None, qr_prefix: str | None
+) -> Product:
+    try:
+        return replace(
+            product,
+            normalisation=product.normalisation if normalise is None else Normalisation.parse(normalise),
+            verdicts={**product.verdicts, **_parse_verdicts(verdicts)} if verdicts else product.verdicts,
+            loading=product.loading if loading is None else loading,
+            qr_prefix=product.qr_prefix if qr_prefix is None else qr_prefix,
+        )
+    except ValueError as error:
+        raise Refused(str(error)) from None
+
+
+def _parse_verdicts(given: tuple[str, ...]) -> dict[Reason, CodeResult | None]:
+    verdicts = {}
+    for pair in given:
+        reason, equals, result = pair.partition("=")
+        if not equals or reason not in list(Reason) or result not in (*CodeResult, "success"):
+            raise Refused(
+                f"`{pair}` is not REASON=RESULT: the reasons are {', '.join(Reason)}; "
+                f"the results are {', '.join(CodeResult)} and success"
+            )
+        verdicts[Reason(reason)] = None if result == "success" else CodeResult(result)
+    return verdicts
+
+
+def _as_dict(product: Product) -> dict[str, Any]:
+    return {
+        "account": product.account,
+        "keystandard": product.key_standard,
+        "keystr": product.key_str,
+        "state": product.state,
+        "normalisation": str(product.normalisation),
+        "loading": product.loading,
+        "qr_prefix": product.qr_prefix,
+        "verdicts": {
+            reason: product.answer_to(reason) or "success" for reason in Reason if reason != Reason.UNKNOWN_PRODUCT
+        },
+    }

@@ -1,0 +1,216 @@
+"""The journal on SQLite: ``journal.db`` in the storage's folder."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from scanhook.errors import PepperMismatch
+from scanhook.journal.store import UNDECIDED, Entry, Noted, Recorded, Scan, Tally, kept_plain
+from scanhook.message import CodeResult
+from scanhook.storage import Database, Pepper, rows_of
+from scanhook.verdict import Verdict
+
+__all__ = ["SqliteJournal"]
+
+_COLUMNS = (
+    "id, received_at, account, create_time, key_standard, key_str, person, reason, verdict, verifier, decided_at, "
+    "tag, batch, position, ext_info"
+)
+_FIND = f"SELECT {_COLUMNS} FROM scans WHERE identity = ?"
+_RECALL = f"{_FIND} AND reason <> '{UNDECIDED}'"
+_ADD = """
+INSERT INTO scans (identity, received_at, account, create_time, key_standard, key_str, person, reason, verdict,
+  verifier, decided_at, product_id, tag, batch, position, ext_info)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (identity) DO NOTHING
+"""
+_COMPLETE = f"""
+UPDATE scans SET reason = ?, verdict = ?, verifier = ?, decided_at = ?, product_id = ?, tag = ?, batch = ?,
+  position = ?, ext_info = ?
+WHERE identity = ? AND reason = '{UNDECIDED}'
+"""
+_ADD_SCANNER = "INSERT INTO scanners (tag, person) VALUES (?, ?) ON CONFLICT DO NOTHING"
+_COUNT = """
+INSERT INTO tallies (tag, scans, persons, first_at, last_at) VALUES (?1, 1, ?2, ?3, ?3)
+ON CONFLICT (tag) DO UPDATE SET scans = scans + 1, persons = persons + ?2, first_at = min(first_at, ?3),
+  last_at = max(last_at, ?3)
+"""
+_ADD_EVENT = """
+INSERT INTO events (identity, received_at, account, create_time, event, key_standard, key_str, person, tag, fields)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (identity) DO NOTHING
+"""
+_PAGE_ROWS = 1000
+
+
+class SqliteJournal:
+    """A :class:`~scanhook.journal.store.JournalStore` in one SQLite file."""
+
+    def __init__(self, folder: Path, *, pepper: Pepper) -> None:
+        self.database = Database(folder / "journal.db", package="scanhook.journal", pepper=pepper)
+        self._pepper = pepper
+
+    def recall(self, identity: bytes) -> Entry | None:
+        """Return a decided scan."""
+        with self.database.reading() as connection:
+            rows = rows_of(connection, _RECALL, (identity,))
+        return _entry(rows[0]) if rows else None
+
+    def record(self, scan: Scan, verdict: Verdict | None, *, now: float) -> Recorded:
+        """Store a scan once; count it when it has its verdict."""
+        started = time.perf_counter()
+        decision = _decision(scan, verdict, now)
+        facts = (
+            scan.identity,
+            _ms(scan.received_at),
+            scan.account,
+            scan.create_time,
+            scan.key_standard,
+            scan.key_str,
+            scan.person,
+        )
+        with self.database.writing() as connection:
+            connection.execute(_ADD, (*facts, *decision))
+            added = bool(connection.changes())
+            if added:
+                number = connection.last_insert_rowid()
+            elif verdict is not None:
+                connection.execute(_COMPLETE, (*decision, scan.identity))
+            decided_now = verdict is not None and bool(connection.changes())
+            if decided_now:
+                self._count(connection, tag=decision[5], person=scan.person, at=_ms(scan.received_at))
+            row = None if added else rows_of(connection, _FIND, (scan.identity,))[0]
+        # What was just added need not be read back; what was there is answered as it was.
+        entry = _entry(row or (number, *facts[1:], *decision[:4], *decision[5:]))
+        return Recorded(
+            entry=entry, repeated=not added, decided_now=decided_now, commit_s=time.perf_counter() - started
+        )
+
+    def note(self, event: Noted) -> bool:
+        """Store another event once."""
+        with self.database.writing() as connection:
+            connection.execute(
+                _ADD_EVENT,
+                (
+                    event.identity,
+                    _ms(event.received_at),
+                    event.account,
+                    event.create_time,
+                    event.event,
+                    event.key_standard,
+                    event.key_str,
+                    event.person,
+                    event.tag,
+                    json.dumps(event.fields, ensure_ascii=False),
+                ),
+            )
+            return bool(connection.changes())
+
+    def tally(self, tag: bytes) -> Tally | None:
+        """Return the counts of a code."""
+        with self.database.reading() as connection:
+            rows = rows_of(connection, "SELECT scans, persons, first_at, last_at FROM tallies WHERE tag = ?", (tag,))
+        if not rows:
+            return None
+        scans, persons, first_at, last_at = rows[0]
+        return Tally(scans=scans, persons=persons, first_at=first_at / 1000, last_at=last_at / 1000)
+
+    def tail(self, count: int) -> list[Entry]:
+        """Return the newest scans."""
+        with self.database.reading() as connection:
+            rows = rows_of(connection, f"SELECT {_COLUMNS} FROM scans ORDER BY id DESC LIMIT ?", (count,))
+        return [_entry(row) for row in reversed(rows)]
+
+    def entries(self, *, after: int = 0, since: float | None = None, until: float | None = None) -> Iterator[Entry]:
+        """Yield scans in pages, so that no transaction stays open while they are used."""
+        while True:
+            with self.database.reading() as connection:
+                rows = rows_of(
+                    connection,
+                    f"SELECT {_COLUMNS} FROM scans WHERE id > ? AND received_at >= ? AND received_at < ? "
+                    "ORDER BY id LIMIT ?",
+                    (after, _ms(since or 0), _ms(until) if until is not None else 1 << 62, _PAGE_ROWS),
+                )
+            yield from map(_entry, rows)
+            if len(rows) < _PAGE_ROWS:
+                return
+            after = rows[-1][0]
+
+    def newest_at(self) -> float | None:
+        """Return when the newest scan was received."""
+        with self.database.reading() as connection:
+            rows = rows_of(connection, "SELECT received_at FROM scans ORDER BY id DESC LIMIT 1")
+        return rows[0][0] / 1000 if rows else None
+
+    def probe(self) -> None:
+        """Write to the journal, and read its pepper."""
+        with self.database.writing() as connection:
+            connection.execute(
+                "INSERT INTO meta (name, value) VALUES ('probed_at', ?) "
+                "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                (int(time.time()),),
+            )
+            pepper_id = connection.execute("SELECT value FROM meta WHERE name = 'pepper_id'").get
+        if pepper_id != self._pepper.id:
+            raise PepperMismatch(f"{self.database.path} now belongs to another pepper: put back the right one")
+
+    def describe(self) -> str:
+        """Name SQLite's version and its durability."""
+        return self.database.describe()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.database.close()
+
+    @staticmethod
+    def _count(connection: apsw.Connection, *, tag: bytes, person: bytes, at: int) -> None:
+        connection.execute(_ADD_SCANNER, (tag, person))
+        connection.execute(_COUNT, (tag, connection.changes(), at))
+
+
+def _decision(scan: Scan, verdict: Verdict | None, now: float) -> tuple[Any, ...]:
+    """Return the columns that a verdict fills: reason … ext_info."""
+    if verdict is None:
+        return (UNDECIDED, None, None, None, None, None, None, None, None)
+    look_up = verdict.look_up
+    return (
+        verdict.reason,
+        verdict.code_result,
+        verdict.verifier,
+        _ms(now),
+        look_up.product.id if look_up.product else None,
+        look_up.tag or scan.stray_tag,
+        look_up.code.batch if look_up.code else None,
+        look_up.code.position if look_up.code else None,
+        kept_plain(scan, verdict),
+    )
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    return Entry(
+        number=row[0],
+        received_at=row[1] / 1000,
+        account=row[2],
+        create_time=row[3],
+        key_standard=row[4],
+        key_str=row[5],
+        person=row[6],
+        reason=str(row[7]),
+        code_result=None if row[8] is None else CodeResult(row[8]),
+        verifier=row[9],
+        decided_at=None if row[10] is None else row[10] / 1000,
+        tag=row[11],
+        batch=row[12],
+        position=row[13],
+        ext_info=row[14],
+    )
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

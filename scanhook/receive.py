@@ -1,0 +1,256 @@
+"""The way of a scan, from the wire to the wire: open, decode, judge, record, compose, seal.
+
+Nothing is answered that is not on disk: the answer is composed from what the journal returns.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+
+from scanhook.clock import Clock
+from scanhook.envelope import RANDOM_BYTES, Format, Keyring, OpenedPush, PushQuery, open_echo, open_push
+from scanhook.errors import NotAuthentic, StorageError, Undecided
+from scanhook.journal import Entry, JournalStore, Noted, Scan
+from scanhook.message import (
+    ConsumerMessage,
+    OtherEvent,
+    ProductEvent,
+    ReviewResult,
+    ScanProductCallback,
+    decode,
+    identity,
+)
+from scanhook.registry import Reason, RegistryStore
+from scanhook.reply import SUCCESS, ScanProductReply, compose, seal
+from scanhook.storage import Pepper
+from scanhook.verdict import Judge, Question, Verdict
+
+__all__ = ["Account", "Answer", "Meter", "Receiver"]
+
+_MESSAGE_TYPES = frozenset({"text", "image", "voice", "video", "shortvideo", "location", "link"})
+_HEAD_FIELDS = frozenset(field.name for field in fields(ProductEvent))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """An official account that pushes to us.
+
+    :param name: as the settings call it.
+    :param window_s: how far a push's timestamp may be from now, either way.
+    """
+
+    name: str
+    keys: Keyring
+    window_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What goes back over the wire with status 200."""
+
+    body: bytes
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meter:
+    """Where the receiver tells what happened; every part may be left out.
+
+    :param pushed: event and outcome of every authentic push.
+    :param judged: the reason of every verdict that was given for the first time.
+    :param committed: how many seconds a commit of the journal took.
+    :param warned: what staff should know of, and which account it concerns.
+    """
+
+    pushed: Callable[[str, str], None] = field(default=lambda _event, _outcome: None)
+    judged: Callable[[str], None] = field(default=lambda _reason: None)
+    committed: Callable[[float], None] = field(default=lambda _seconds: None)
+    warned: Callable[[str, str], None] = field(default=lambda _account, _why: None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receiver:
+    """Takes the pushes of every account, from any web server.
+
+    :param success_when_undecided: answer ``success`` (WeChat does not ask again) where no verdict can be given,
+        instead of raising :class:`~scanhook.errors.Undecided`.
+    :param random: gives that many random bytes.
+    """
+
+    registry: RegistryStore
+    judge: Judge
+    journal: JournalStore
+    pepper: Pepper = field(repr=False)
+    clock: Clock
+    meter: Meter = field(default_factory=Meter)
+    success_when_undecided: bool = False
+    random: Callable[[int], bytes] = os.urandom
+
+    def echo(self, account: Account, query: bytes) -> Answer:
+        """Answer the console's URL verification (GET).
+
+        :param query: as it stands behind the ``?``.
+        :raises NotAuthentic: see :func:`~scanhook.envelope.open_echo`.
+        """
+        echostr = open_echo(
+            PushQuery.from_query_string(query), keys=account.keys, now=self.clock.now(), window_s=account.window_s
+        )
+        return Answer(body=echostr, content_type="text/plain; charset=utf-8")
+
+    def receive(self, account: Account, query: bytes, body: bytes) -> Answer:
+        """Answer a push (POST).
+
+        :param query: as it stands behind the ``?``.
+        :param body: as it came.
+        :raises PushError: when the push is refused; it leaves no trace in the journal.
+        :raises Undecided: when no verdict can be given now; the scan is recorded as undecided if that is possible.
+        :raises StorageError: when what came could not be stored.
+        """
+        now = self.clock.now()
+        push = open_push(
+            PushQuery.from_query_string(query), body, keys=account.keys, now=now, window_s=account.window_s
+        )
+        message = decode(push.document)
+        if message.to_user_name != account.keys.original_id:
+            raise NotAuthentic(
+                "the push is addressed to another account: compare original_id with the console", kind="to_user_name"
+            )
+        if isinstance(message, ScanProductCallback):
+            return self._verdict(account, push, message, now)
+        if isinstance(message, OtherEvent | ConsumerMessage):
+            self.meter.pushed(_label(message), "success")
+        else:
+            self._note(account, message, now)
+        return _SUCCESS
+
+    def _verdict(self, account: Account, push: OpenedPush, event: ScanProductCallback, now: float) -> Answer:
+        try:
+            entry = self._on_disk(account, event, now)
+        except (Undecided, StorageError) as error:
+            self.meter.pushed(event.event, "undecided")
+            if not self.success_when_undecided:
+                raise
+            self.meter.warned(account.name, f"answered `success` without a verdict: {error}")
+            return _SUCCESS
+        if entry.code_result is None:
+            return _SUCCESS
+        decided_at = int(entry.decided_at or now)
+        reply = ScanProductReply(
+            to_user_name=event.from_user_name,
+            from_user_name=event.to_user_name,
+            create_time=decided_at,
+            key_standard=event.key_standard,
+            key_str=event.key_str,
+            ext_info=event.ext_info,
+            code_result=entry.code_result,
+        )
+        return self._sealed(compose(reply, push.format), push, account, now)
+
+    def _on_disk(self, account: Account, event: ScanProductCallback, now: float) -> Entry:
+        """Return the scan as the journal keeps it, with the first verdict that its push was ever given."""
+        scan = self._scan(account, event, now)
+        known = self.journal.recall(scan.identity)
+        if known is not None:
+            self.meter.pushed(event.event, "repeated")
+            return known
+        question = Question(
+            id=scan.identity.hex(),
+            account=account.name,
+            key_standard=event.key_standard,
+            key_str=event.key_str,
+            ext_info=event.ext_info,
+            asked_at=now,
+        )
+        try:
+            verdict = self.judge.judge(question, late=lambda verdict: self._late(scan, verdict))
+        except Undecided:
+            entry, _ = self._record(scan, None)
+            if entry.decided:  # by another thread or worker, or just in time
+                self.meter.pushed(event.event, "repeated")
+                return entry
+            raise
+        entry, repeated = self._record(scan, verdict)
+        self.meter.pushed(event.event, "repeated" if repeated else entry.code_result or "success")
+        return entry
+
+    def _scan(self, account: Account, event: ScanProductCallback, now: float) -> Scan:
+        code = (event.key_standard, event.key_str, event.ext_info)
+        return Scan(
+            identity=self.pepper.identity(identity(event)),
+            received_at=now,
+            account=account.name,
+            create_time=event.create_time,
+            key_standard=event.key_standard,
+            key_str=event.key_str,
+            ext_info=event.ext_info,
+            person=self.pepper.person(event.from_user_name),
+            stray_tag=self.pepper.stray_tag(account.name, *code),
+        )
+
+    def _record(self, scan: Scan, verdict: Verdict | None) -> tuple[Entry, bool]:
+        recorded = self.journal.record(scan, verdict, now=self.clock.now())
+        self.meter.committed(recorded.commit_s)
+        entry = recorded.entry
+        if verdict is not None and recorded.decided_now:
+            self.meter.judged(entry.reason)
+            if entry.reason == Reason.UNKNOWN_PRODUCT:
+                self.meter.warned(
+                    scan.account,
+                    f"a product page asks for {scan.key_standard}/{scan.key_str}, which the registry does not know: "
+                    "add it with `scanhook products add`, or import its codes",
+                )
+        return entry, recorded.repeated
+
+    def _late(self, scan: Scan, verdict: Verdict) -> None:
+        try:
+            self._record(scan, verdict)
+        except StorageError as error:
+            self.meter.warned(scan.account, f"a verdict that came late could not be stored: {error}")
+
+    def _note(self, account: Account, event: ProductEvent, now: float) -> None:
+        look_up = self.registry.look_up(account.name, event.key_standard, event.key_str, event.ext_info)
+        code = (event.key_standard, event.key_str, event.ext_info)
+        # WeChat's review system is the sender of a review, and no person.
+        person = None if isinstance(event, ReviewResult) else self.pepper.person(event.from_user_name)
+        said = {field.name: getattr(event, field.name) for field in fields(event) if field.name not in _HEAD_FIELDS}
+        noted = Noted(
+            identity=self.pepper.identity(identity(event)),
+            received_at=now,
+            account=account.name,
+            create_time=event.create_time,
+            event=event.event,
+            key_standard=event.key_standard,
+            key_str=event.key_str,
+            person=person,
+            tag=look_up.tag or self.pepper.stray_tag(account.name, *code),
+            fields=said,
+        )
+        first = self.journal.note(noted)
+        self.meter.pushed(event.event, "success" if first else "repeated")
+
+    def _sealed(self, reply: bytes, push: OpenedPush, account: Account, now: float) -> Answer:
+        if push.aes_key is not None:
+            reply = seal(
+                reply,
+                push.format,
+                token=push.token,
+                aes_key=push.aes_key,
+                receive_id=account.keys.receive_id,
+                timestamp=int(now),
+                nonce=push.nonce,
+                random=self.random(RANDOM_BYTES),
+            )
+        return Answer(body=reply, content_type=_CONTENT_TYPES[push.format])
+
+
+_SUCCESS = Answer(body=SUCCESS, content_type="text/plain; charset=utf-8")
+_CONTENT_TYPES = {Format.XML: "application/xml; charset=utf-8", Format.JSON: "application/json"}
+
+
+def _label(message: OtherEvent | ConsumerMessage) -> str:
+    """Name a message for the metrics; only words from a fixed list, so that nobody can fill them with his own."""
+    if isinstance(message, OtherEvent):
+        return "other"
+    return f"message_{message.msg_type}" if message.msg_type in _MESSAGE_TYPES else "message_other"

@@ -1,0 +1,58 @@
+"""Products, batches and codes; how they come in, and what is found of them."""
+
+from __future__ import annotations
+
+from scanhook.clock import Clock
+from scanhook.registry.checksum import ALPHABET, check_character, has_right_check
+from scanhook.registry.codefile import EXT_INFO_MAX_CHARS, HEADER
+from scanhook.registry.importing import ImportReport, Progress, import_codes
+from scanhook.registry.normalise import Normalisation
+from scanhook.registry.product import (
+    ACCOUNT_REASONS,
+    DEFAULT_VERDICTS,
+    Product,
+    Reason,
+    State,
+    strictest,
+)
+from scanhook.registry.sqlite import SqliteRegistry
+from scanhook.registry.store import BatchStats, CodeRecord, CodeRow, LookUp, Part, Pile, RegistryStore
+from scanhook.storage import Pepper, StorageUrl
+
+__all__ = [
+    "ACCOUNT_REASONS",
+    "ALPHABET",
+    "DEFAULT_VERDICTS",
+    "EXT_INFO_MAX_CHARS",
+    "HEADER",
+    "BatchStats",
+    "CodeRecord",
+    "CodeRow",
+    "ImportReport",
+    "LookUp",
+    "Normalisation",
+    "Part",
+    "Pile",
+    "Product",
+    "Progress",
+    "Reason",
+    "RegistryStore",
+    "State",
+    "check_character",
+    "has_right_check",
+    "import_codes",
+    "open_registry",
+    "strictest",
+]
+
+_ENGINES = {"sqlite": SqliteRegistry}
+
+
+def open_registry(url: StorageUrl, *, pepper: Pepper, clock: Clock) -> RegistryStore:
+    """Open the registry that a storage URL names, making it when it is not there.
+
+    :raises PepperMismatch: when it was made with another pepper.
+    :raises SchemaMismatch: when it was made by another version.
+    :raises StorageError: when it cannot be opened.
+    """
+    return _ENGINES[url.engine](url.folder, pepper=pepper, clock=clock)

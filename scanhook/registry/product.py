@@ -1,0 +1,133 @@
+"""Products, the states of their codes, and what each reason is answered with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from scanhook.message import CodeResult
+from scanhook.registry.normalise import Normalisation
+
+__all__ = [
+    "ACCOUNT_REASONS",
+    "DEFAULT_VERDICTS",
+    "KEY_MAX_CHARS",
+    "STATES_BY_STRICTNESS",
+    "Product",
+    "Reason",
+    "State",
+    "strictest",
+]
+
+KEY_MAX_CHARS = 64
+
+
+class State(StrEnum):
+    """Where a code, part, batch or product stands in its life."""
+
+    ACTIVE = "active"
+    ISSUED = "issued"
+    EXPIRED = "expired"
+    SUSPENDED = "suspended"
+    RECALLED = "recalled"
+    STOLEN = "stolen"
+    VOID = "void"
+
+
+STATES_BY_STRICTNESS = (
+    State.ACTIVE,
+    State.ISSUED,
+    State.EXPIRED,
+    State.SUSPENDED,
+    State.RECALLED,
+    State.STOLEN,
+    State.VOID,
+)
+_RANK = {state: rank for rank, state in enumerate(STATES_BY_STRICTNESS)}
+
+
+def strictest(*states: State) -> State:
+    """Return the state in force where several hold at once: code, part, batch and product."""
+    return max(states, key=_RANK.__getitem__)
+
+
+class Reason(StrEnum):
+    """Why a verdict is what it is."""
+
+    ACTIVE = "active"
+    NOT_ACTIVE = "not_active"
+    SUSPENDED = "suspended"
+    RECALLED = "recalled"
+    EXPIRED = "expired"
+    VOID = "void"
+    STOLEN = "stolen"
+    UNKNOWN_CODE = "unknown_code"
+    UNREADABLE = "unreadable"
+    NOT_LOADED = "not_loaded"
+    NO_CODE = "no_code"
+    UNKNOWN_PRODUCT = "unknown_product"
+
+
+DEFAULT_VERDICTS: Mapping[Reason, CodeResult | None] = MappingProxyType(
+    {
+        Reason.ACTIVE: CodeResult.REAL,
+        Reason.NOT_ACTIVE: CodeResult.NOT_ACTIVE,
+        Reason.SUSPENDED: CodeResult.NOT_ACTIVE,
+        Reason.RECALLED: CodeResult.REAL,
+        Reason.EXPIRED: CodeResult.REAL,
+        Reason.VOID: CodeResult.FAKE,
+        Reason.STOLEN: CodeResult.FAKE,
+        Reason.UNKNOWN_CODE: CodeResult.FAKE,
+        Reason.UNREADABLE: CodeResult.FAKE,
+        Reason.NOT_LOADED: CodeResult.NOT_ACTIVE,
+        # A plain EAN barcode carries no code, and calling it fake would condemn every genuine item.
+        Reason.NO_CODE: None,
+        # Only the account's owner can make a product page, so an unknown one is a fault of set-up.
+        Reason.UNKNOWN_PRODUCT: None,
+    }
+)
+"""What a product answers for each reason, unless it is set otherwise; ``None`` is ``success``: no verdict."""
+
+ACCOUNT_REASONS = frozenset({Reason.UNKNOWN_PRODUCT})
+"""Reasons that no product can set, since they arise where there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    """A product as the registry knows it.
+
+    :param id: random, never shown to WeChat.
+    :param account: the name of the account in the settings.
+    :param key_standard: ``ean13``, ``ean8``, ``qrcode`` …
+    :param key_str: the barcode, or the brand's own name.
+    :param state: counts for every code of the product.
+    :param loading: its codes are not all loaded, so an unknown one is not called fake.
+    :param verdicts: only the reasons whose answer is not the default; ``None`` is ``success``.
+    :param qr_prefix: what stands before the ExtInfo in the product's QR code.
+    :raises ValueError: when a part is empty or out of its range.
+    """
+
+    id: bytes
+    account: str
+    key_standard: str
+    key_str: str
+    state: State = State.ACTIVE
+    loading: bool = False
+    normalisation: Normalisation = field(default_factory=Normalisation)
+    verdicts: Mapping[Reason, CodeResult | None] = field(default_factory=dict)
+    qr_prefix: str = ""
+
+    def __post_init__(self) -> None:
+        for name, text in (("keystandard", self.key_standard), ("keystr", self.key_str)):
+            if not (0 < len(text) <= KEY_MAX_CHARS and text.isprintable() and text == text.strip()):
+                raise ValueError(f"a {name} is 1 to {KEY_MAX_CHARS} printable characters without blanks at its ends")
+            if "/" in text:
+                raise ValueError(f"a {name} has no slash: scanhook writes a code as KEYSTANDARD/KEYSTR/EXTINFO")
+        if ACCOUNT_REASONS & self.verdicts.keys():
+            raise ValueError(f"`{Reason.UNKNOWN_PRODUCT}` arises where there is no product, so no product can set it")
+
+    def answer_to(self, reason: Reason) -> CodeResult | None:
+        """Return what this product answers for a reason; ``None`` is ``success``."""
+        return self.verdicts[reason] if reason in self.verdicts else DEFAULT_VERDICTS[reason]

@@ -1,0 +1,195 @@
+"""The registry on SQLite: ``registry.db`` in the storage's folder."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from scanhook.clock import Clock
+from scanhook.errors import PepperMismatch, Refused
+from scanhook.message import CodeResult
+from scanhook.registry.normalise import Normalisation
+from scanhook.registry.product import Product, Reason, State
+from scanhook.registry.sqlite_import import SqliteImports
+from scanhook.registry.store import BatchStats, CodeRecord, LookUp
+from scanhook.storage import Database, Pepper, rows_of
+
+__all__ = ["SqliteRegistry"]
+
+PRODUCT_ID_BYTES = 8
+
+_FIND_PRODUCT = """
+SELECT p.id, p.state, p.loading, p.normalisation, p.verdicts, p.qr_prefix, p.shown, m.value
+FROM meta AS m
+LEFT JOIN products AS p ON p.account = ? AND p.key_standard = ? AND p.key_str = ?
+WHERE m.name = 'pepper_id'
+"""
+_FIND_CODE = """
+SELECT b.name, c.position, pt.state, b.state, b.activates_at, b.expires_at
+FROM codes AS c
+JOIN parts AS pt ON pt.id = c.part_id
+JOIN imports AS i ON i.id = pt.import_id AND i.shown = 1
+JOIN batches AS b ON b.id = pt.batch_id
+WHERE c.tag = ?
+"""
+_PRODUCT_COLUMNS = "id, account, key_standard, key_str, state, loading, normalisation, verdicts, qr_prefix"
+_STATS = """
+SELECT p.account, p.key_standard, p.key_str, b.name, pt.state, b.state, sum(pt.codes)
+FROM parts AS pt
+JOIN imports AS i ON i.id = pt.import_id AND i.shown = 1
+JOIN batches AS b ON b.id = pt.batch_id
+JOIN products AS p ON p.id = b.product_id
+GROUP BY p.account, p.key_standard, p.key_str, b.name, pt.state, b.state
+"""
+
+
+class SqliteRegistry(SqliteImports):
+    """A :class:`~scanhook.registry.store.RegistryStore` in one SQLite file."""
+
+    def __init__(self, folder: Path, *, pepper: Pepper, clock: Clock) -> None:
+        self._pepper = pepper
+        database = Database(folder / "registry.db", package="scanhook.registry", pepper=pepper)
+        super().__init__(database, clock=clock)
+
+    def look_up(self, account: str, key_standard: str, key_str: str, ext_info: str) -> LookUp:
+        """Find a code, in two look-ups by primary key."""
+        with self.database.reading() as connection:
+            rows = rows_of(connection, _FIND_PRODUCT, (account, key_standard, key_str))
+            # The file may have been exchanged or restored under our feet; then every code would look unknown.
+            if not rows or rows[0][7] != self._pepper.id:
+                raise PepperMismatch(f"{self.database.path} now belongs to another pepper: put back the right one")
+            id_, state, loading, normalisation, verdicts, qr_prefix, shown, _ = rows[0]
+            if not shown:
+                return LookUp()
+            product = _product(id_, account, key_standard, key_str, state, loading, normalisation, verdicts, qr_prefix)
+            normal = product.normalisation.apply(ext_info)
+            tag = self._pepper.tag(id_, normal)
+            found = rows_of(connection, _FIND_CODE, (tag,))
+        if not found:
+            return LookUp(product=product, tag=tag, normal=normal)
+        batch, position, part_state, batch_state, activates_at, expires_at = found[0]
+        code = CodeRecord(
+            batch=batch,
+            position=position,
+            states=(State(part_state), State(batch_state), product.state),
+            activates_at=activates_at,
+            expires_at=expires_at,
+        )
+        return LookUp(product=product, tag=tag, normal=normal, code=code)
+
+    def find_product(self, account: str, key_standard: str, key_str: str) -> Product | None:
+        """Return a visible product."""
+        return self._find_product(account, key_standard, key_str, shown=True)
+
+    def products(self) -> Iterator[Product]:
+        """Return every visible product."""
+        with self.database.reading() as connection:
+            rows = rows_of(
+                connection,
+                f"SELECT {_PRODUCT_COLUMNS} FROM products WHERE shown = 1 ORDER BY account, key_standard, key_str",
+            )
+        return (_product(*row) for row in rows)
+
+    def add_product(self, product: Product) -> Product:
+        """Add a product."""
+        if self.find_product(product.account, product.key_standard, product.key_str):
+            raise Refused(
+                f"the product {product.key_standard}/{product.key_str} is there already: "
+                "change it with `scanhook products set`"
+            )
+        with self.database.writing() as connection:
+            hidden = self._find_product(product.account, product.key_standard, product.key_str, shown=False)
+            if hidden:
+                raise Refused(
+                    f"an import has begun for {product.key_standard}/{product.key_str} and is not finished: "
+                    "finish it (import the file again), then use `scanhook products set`"
+                )
+            self.insert_product(connection, product, shown=True)
+        return product
+
+    def save_product(self, product: Product) -> None:
+        """Write a product's settings."""
+        with self.database.writing() as connection:
+            loaded = connection.execute("SELECT count(*) FROM batches WHERE product_id = ?", (product.id,)).get
+            before = connection.execute("SELECT normalisation FROM products WHERE id = ?", (product.id,)).get
+            if loaded and before != str(product.normalisation):
+                raise Refused(
+                    f"the normalisation of {product.key_standard}/{product.key_str} is fixed ({before}) since its "
+                    "first code was loaded: every tag is made with it; make another product with the new rules and "
+                    "import its codes there"
+                )
+            connection.execute(
+                "UPDATE products SET state = ?, loading = ?, normalisation = ?, verdicts = ?, qr_prefix = ? "
+                "WHERE id = ?",
+                (*self.settings_of(product), product.id),
+            )
+
+    def stats(self) -> Iterator[BatchStats]:
+        """Return how many codes each batch holds in each state."""
+        with self.database.reading() as connection:
+            rows = rows_of(connection, _STATS)
+        by_name = {(product.account, product.key_standard, product.key_str): product for product in self.products()}
+        for account, key_standard, key_str, batch, part_state, batch_state, codes in rows:
+            product = by_name[account, key_standard, key_str]
+            states = (State(part_state), State(batch_state), product.state)
+            yield BatchStats(product=product, batch=batch, states=states, codes=codes)
+
+    def draft_product(self, account: str, key_standard: str, key_str: str) -> Product:
+        """Return the product for an import; one that an unfinished import has left is taken up again."""
+        for shown in (True, False):
+            found = self._find_product(account, key_standard, key_str, shown=shown)
+            if found:
+                return found
+        return Product(
+            id=secrets.token_bytes(PRODUCT_ID_BYTES), account=account, key_standard=key_standard, key_str=key_str
+        )
+
+    def probe(self) -> None:
+        """Prove that the registry can be read, and belongs to the pepper."""
+        self.look_up("", "", "", "")
+
+    def close(self) -> None:
+        """Close the file."""
+        self.database.close()
+
+    def _find_product(self, account: str, key_standard: str, key_str: str, *, shown: bool) -> Product | None:
+        with self.database.reading() as connection:
+            rows = rows_of(
+                connection,
+                f"SELECT {_PRODUCT_COLUMNS} FROM products "
+                "WHERE account = ? AND key_standard = ? AND key_str = ? AND shown = ?",
+                (account, key_standard, key_str, shown),
+            )
+        return _product(*rows[0]) if rows else None
+
+
+@lru_cache(maxsize=1024)
+def _product(
+    id_: bytes,
+    account: str,
+    key_standard: str,
+    key_str: str,
+    state: str,
+    loading: int,
+    normalisation: str,
+    verdicts: str,
+    qr_prefix: str,
+) -> Product:
+    """Build a product from its row. The row is the key of the cache, so that nothing stale can come out of it."""
+    return Product(
+        id=id_,
+        account=account,
+        key_standard=key_standard,
+        key_str=key_str,
+        state=State(state),
+        loading=bool(loading),
+        normalisation=Normalisation.parse(normalisation),
+        verdicts={
+            Reason(reason): None if result is None else CodeResult(result)
+            for reason, result in json.loads(verdicts).items()
+        },
+        qr_prefix=qr_prefix,
+    )

@@ -1,0 +1,86 @@
+"""Makes pushes as WeChat makes them, and opens the answers. Performs no I/O and knows no clock."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+import xmltodict
+
+from scanhook.envelope import Document, Format, Keyring, Mode, decrypt, encrypt, read_document, sign
+
+__all__ = ["Push", "compose_echo", "compose_push", "open_answer"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Push:
+    """One request.
+
+    :param query: what stands behind the ``?``.
+    :param body: empty for a URL verification.
+    """
+
+    query: str = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+def compose_echo(*, keys: Keyring, timestamp: int, nonce: str, echostr: str) -> Push:
+    """Make the request by which the console verifies a URL (facts.md 3.1)."""
+    signature = sign(keys.tokens[0], str(timestamp), nonce)
+    return Push(query=urlencode({"signature": signature, "echostr": echostr, "timestamp": timestamp, "nonce": nonce}))
+
+
+def compose_push(
+    fields: dict[str, object],
+    *,
+    keys: Keyring,
+    format_: Format,
+    timestamp: int,
+    nonce: str,
+    random: bytes,
+    mode: Mode | None = None,
+) -> Push:
+    """Make a push in any mode (facts.md 3.2).
+
+    :param fields: what the message holds, by WeChat's names, in order.
+    :param keys: the current token and key are used.
+    :param random: 16 bytes.
+    :param mode: another than the account's own, to see it refused.
+    """
+    token, stamp = keys.tokens[0], str(timestamp)
+    query = {
+        "signature": sign(token, stamp, nonce),
+        "timestamp": stamp,
+        "nonce": nonce,
+        "openid": str(fields.get("FromUserName", "")),
+    }
+    mode = mode or keys.mode
+    if mode is Mode.PLAIN:
+        return Push(query=urlencode(query), body=_write(fields, format_))
+    message = _write(fields, format_)
+    encrypted = encrypt(message, key=keys.aes_keys[0], receive_id=keys.receive_id, random=random)
+    query |= {"encrypt_type": "aes", "msg_signature": sign(token, stamp, nonce, encrypted)}
+    shown = fields if mode is Mode.COMPAT else {"ToUserName": fields["ToUserName"]}
+    return Push(query=urlencode(query), body=_write({**shown, "Encrypt": encrypted}, format_))
+
+
+def open_answer(body: bytes, *, keys: Keyring) -> Document | None:
+    """Open an answer as WeChat would: ``None`` is ``success``, else what the reply says.
+
+    :raises PushError: when it is neither ``success`` nor a reply in the clear or sealed with the account's keys.
+    """
+    if body in (b"", b"success"):
+        return None
+    _, document = read_document(body)
+    encrypted = document.get("Encrypt")
+    if isinstance(encrypted, str):
+        _, document = read_document(decrypt(encrypted, key=keys.aes_keys[0], receive_id=keys.receive_id))
+    return document
+
+
+def _write(fields: dict[str, object], format_: Format) -> bytes:
+    if format_ is Format.JSON:
+        return json.dumps(fields, ensure_ascii=False).encode()
+    written: str = xmltodict.unparse({"xml": fields}, full_document=False)
+    return written.encode()

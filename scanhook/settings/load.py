@@ -1,0 +1,122 @@
+"""Reads the settings: the TOML file, the environment over it, and secrets from files of their own."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from scanhook.errors import SettingsError
+from scanhook.settings.model import Settings
+from scanhook.settings.places import line_of
+
+__all__ = ["CONFIG_VARIABLE", "House", "find_config", "load_settings"]
+
+CONFIG_VARIABLE = "SCANHOOK_CONFIG"
+DEFAULT_CONFIG = "scanhook.toml"
+
+_VARIABLE = re.compile(r"SCANHOOK_(CONFIG$|(" + "|".join(name.upper() for name in Settings.model_fields) + r")__)")
+# Kubernetes gives every container these, wherever a service is called scanhook.
+_KUBERNETES = re.compile(r"SCANHOOK_(SERVICE_(HOST|PORT)|PORT)(_|$)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """The settings and where they lie: relative paths in them start from the file's folder.
+
+    :param path: the settings file.
+    """
+
+    path: Path
+    settings: Settings
+
+    @property
+    def base(self) -> Path:
+        """The folder of the settings file."""
+        return self.path.parent
+
+    @property
+    def pepper_path(self) -> Path:
+        """Where the pepper lies."""
+        return self.base / self.settings.storage.pepper_file
+
+
+def find_config(given: Path | None = None) -> Path:
+    """Return the settings file to use: the one given, else ``$SCANHOOK_CONFIG``, else ``./scanhook.toml``."""
+    return (given or Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG)).absolute()
+
+
+def load_settings(path: Path) -> House:
+    """Read a settings file and the environment.
+
+    :raises SettingsError: when a name is unknown, or a value is missing or out of its range. The message has one line
+        for each fault, with the file, the line and the remedy; it repeats no value.
+    """
+    text = _read(path)
+    _check_environment(os.environ)
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: this is not TOML: {error}") from None
+    try:
+        return House(path=path, settings=Settings(**_with_paths(tables, path.parent)))
+    except ValidationError as error:
+        faults = [_sentence(fault, path, text) for fault in error.errors(include_url=False, include_input=False)]
+        raise SettingsError("\n".join(faults)) from None
+    except ValueError as error:  # a list in the environment that is not JSON
+        raise SettingsError(f"environment: {error}") from None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SettingsError(
+            f"{path} is not there: make one with `scanhook init DIR`, or name yours with --config or ${CONFIG_VARIABLE}"
+        ) from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path} is not UTF-8") from None
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _check_environment(environ: Mapping[str, str]) -> None:
+    for name in sorted(environ):
+        if name.startswith("SCANHOOK_") and not _VARIABLE.match(name) and not _KUBERNETES.match(name):
+            raise SettingsError(
+                f"environment: {name} is no setting; the settings are called like SCANHOOK_SERVICE__BIND"
+            )
+
+
+def _with_paths(tables: dict[str, Any], base: Path) -> dict[str, Any]:
+    """Make every path in the file absolute, so that nothing depends on where scanhook is started."""
+    return {
+        name: _with_paths(value, base)
+        if isinstance(value, dict)
+        else str(base / value)
+        if name.endswith("_file") and isinstance(value, str)
+        else value
+        for name, value in tables.items()
+    }
+
+
+def _sentence(fault: Mapping[str, Any], path: Path, text: str) -> str:
+    place = tuple(str(part) for part in fault["loc"] if part != "[key]")
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        message = "there is no such setting; the README lists them all"
+    elif fault["type"] == "missing":
+        message = "it is missing: add the table, or make a new file with `scanhook init DIR`"
+    elif fault["type"] == "string_pattern_mismatch":
+        message = "a name is a small letter, then up to 31 small letters, digits, `-` and `_`"
+    # A rule about a whole table begins its sentence with the name of the value it is about.
+    line = line_of(text, (*place, message.split()[0])) or line_of(text, place)
+    variable = "SCANHOOK_" + "__".join(place).upper()
+    where = f"environment, {variable}" if variable in os.environ else f"{path}, line {line}" if line else str(path)
+    return f"{where}: {'.'.join(place)}: {message}"

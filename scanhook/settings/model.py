@@ -1,0 +1,177 @@
+"""Every setting, with its default. The table in the README is held to this file by a test."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+__all__ = ["AccountSettings", "ServiceSettings", "Settings", "StorageSettings", "VerifierSettings"]
+
+AES_KEY_CHARS = 43
+NAME_PATTERN = r"^[a-z][a-z0-9_-]{0,31}$"
+
+_TOKEN = re.compile(r"[A-Za-z0-9]{3,32}", re.ASCII)
+_AES_KEY = re.compile(rf"[A-Za-z0-9]{{{AES_KEY_CHARS}}}", re.ASCII)
+_BIND = re.compile(r"(?P<host>\[[0-9a-fA-F:]+\]|[^:\s]+):(?P<port>\d{1,5})")
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def _from_files(values: Any, secrets: tuple[str, ...]) -> Any:
+    """Read each secret whose ``…_file`` is given from that file."""
+    if not isinstance(values, Mapping):
+        return values
+    read = dict(values)
+    for name in secrets:
+        path = read.pop(f"{name}_file", None)
+        if path is None:
+            continue
+        if read.get(name):
+            raise ValueError(f"both {name} and {name}_file are given: leave one of them out")
+        try:
+            read[name] = Path(str(path)).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not text"
+            raise ValueError(f"{name}_file names {path}, which cannot be read: {why}") from None
+    return read
+
+
+class ServiceSettings(_Table):
+    """``[service]``: how the service is reached."""
+
+    bind: str = "127.0.0.1:8000"
+    public_url: str = ""
+    workers: Annotated[int, Field(ge=1, le=64)] = 2
+    threads: Annotated[int, Field(ge=2, le=64)] = 8
+    timestamp_window_s: Annotated[float, Field(gt=0, le=86400)] = 300.0
+    monitor_token: SecretStr = SecretStr("")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_files(cls, values: Any) -> Any:
+        return _from_files(values, ("monitor_token",))
+
+    @field_validator("bind")
+    @classmethod
+    def _check_bind(cls, bind: str) -> str:
+        found = _BIND.fullmatch(bind)
+        if not found or not 0 < int(found["port"]) < 65536:
+            raise ValueError('write HOST:PORT, such as "127.0.0.1:8000"')
+        return bind
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, url: str) -> str:
+        if url and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", url):
+            raise ValueError('write the address that WeChat reaches, such as "https://scan.example.com"')
+        return url.rstrip("/")
+
+
+class StorageSettings(_Table):
+    """``[storage]``: where registry and journal are kept."""
+
+    url: str = "sqlite:///data"
+    pepper_file: Path = Path("secrets/pepper")
+
+
+class AccountSettings(_Table):
+    """``[accounts.NAME]``: an official account that pushes to us."""
+
+    app_id: str = ""
+    original_id: str = ""
+    token: SecretStr = SecretStr("")
+    encoding_aes_key: SecretStr = SecretStr("")
+    previous_tokens: tuple[SecretStr, ...] = ()
+    previous_encoding_aes_keys: tuple[SecretStr, ...] = ()
+    app_secret: SecretStr = SecretStr("")
+    mode: Literal["safe", "compat", "plain"] = "safe"
+    receive_id: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_files(cls, values: Any) -> Any:
+        return _from_files(values, ("token", "encoding_aes_key", "app_secret"))
+
+    @field_validator("token", "previous_tokens")
+    @classmethod
+    def _check_tokens(cls, given: Any) -> Any:
+        for token in given if isinstance(given, tuple) else (given,):
+            if not _TOKEN.fullmatch(token.get_secret_value()):
+                raise ValueError("a token is 3 to 32 letters and digits: copy it from the console (令牌 Token)")
+        return given
+
+    @field_validator("encoding_aes_key", "previous_encoding_aes_keys")
+    @classmethod
+    def _check_keys(cls, given: Any) -> Any:
+        for key in given if isinstance(given, tuple) else (given,):
+            if not _AES_KEY.fullmatch(key.get_secret_value()):
+                raise ValueError(
+                    f"an EncodingAESKey is {AES_KEY_CHARS} letters and digits: see the console (消息加解密密钥)"
+                )
+        return given
+
+    @model_validator(mode="after")
+    def _check_complete(self) -> Self:
+        if not self.token.get_secret_value():
+            raise ValueError("token is missing: copy it from the console (令牌 Token)")
+        if self.mode != "plain" and not self.encoding_aes_key.get_secret_value():
+            raise ValueError(
+                f"encoding_aes_key is missing, and {self.mode} mode needs it: copy it from the console (消息加解密密钥)"
+            )
+        if not self.app_id:
+            raise ValueError(
+                "app_id is empty: it stands in the console under 设置与开发 → 基本配置 (开发者ID AppID, wx…)"
+            )
+        if not self.original_id:
+            raise ValueError("original_id is empty: it stands in the console under 账号设置 → 账号详情 (原始ID, gh_…)")
+        return self
+
+
+class VerifierSettings(_Table):
+    """``[verifier]``: who says what is genuine."""
+
+    chain: Annotated[tuple[str, ...], Field(min_length=1)] = ("registry://",)
+    timeout_s: Annotated[float, Field(gt=0, le=3)] = 2.0
+    secret: SecretStr = SecretStr("")
+    allow_private_addresses: bool = False
+    on_undecided: Literal["503", "success"] = "503"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_files(cls, values: Any) -> Any:
+        return _from_files(values, ("secret",))
+
+
+class Settings(BaseSettings):
+    """The whole of ``scanhook.toml``.
+
+    Make it with :func:`scanhook.settings.load_settings`, which knows where each value came from.
+    """
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, env_prefix="SCANHOOK_", env_nested_delimiter="__"
+    )
+
+    service: ServiceSettings = ServiceSettings()
+    storage: StorageSettings = StorageSettings()
+    accounts: Annotated[dict[Annotated[str, Field(pattern=NAME_PATTERN)], AccountSettings], Field(min_length=1)]
+    verifier: VerifierSettings = VerifierSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  (the name is pydantic's)
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file."""
+        return env_settings, init_settings

@@ -1,0 +1,113 @@
+"""The pepper: the key without which a registry's tags say nothing.
+
+It lives in a file outside the database, so that whoever steals the database cannot print one genuine code. Whoever
+loses it has lost every code that is already printed: no backup of the storage is worth anything without it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scanhook.errors import SettingsError
+
+__all__ = ["PEPPER_BYTES", "PERSON_BYTES", "TAG_BYTES", "Pepper"]
+
+PEPPER_BYTES = 32
+TAG_BYTES = 10
+"""An 8-byte tag would call a random code genuine every two days under a flood of 10⁴ a second (antifake.md)."""
+PERSON_BYTES = 16
+_IDENTITY_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pepper:
+    """A secret of 32 bytes, and the keyed hashes that are made with it.
+
+    Every hash is BLAKE2b, keyed with the pepper, over length-prefixed texts; a different ``person`` for each purpose
+    keeps the hash of one thing from ever being taken for the hash of another.
+
+    :raises ValueError: when it is not ``PEPPER_BYTES`` long.
+    """
+
+    secret: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.secret) != PEPPER_BYTES:
+            raise ValueError(f"a pepper is {PEPPER_BYTES} bytes")
+
+    @classmethod
+    def create(cls, path: Path) -> Pepper:
+        """Make a new pepper and write it to a file that only its owner can read.
+
+        :raises SettingsError: when there is a file already: a pepper is never replaced.
+        """
+        pepper = cls(secret=secrets.token_bytes(PEPPER_BYTES))
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            raise SettingsError(f"{path} is there already, and a pepper is never replaced") from None
+        with os.fdopen(descriptor, "w") as file:
+            file.write(pepper.secret.hex() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        return pepper
+
+    @classmethod
+    def load(cls, path: Path) -> Pepper:
+        """Read a pepper from its file.
+
+        :raises SettingsError: when the file is missing, cannot be read, or holds something else.
+        """
+        try:
+            text = path.read_text(encoding="ascii").strip()
+            return cls(secret=bytes.fromhex(text))
+        except FileNotFoundError:
+            raise SettingsError(
+                f"the pepper {path} is missing: put back the file that this registry was made with "
+                "(a new one would make every printed code unknown), or run `scanhook init` for a new house"
+            ) from None
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else f"it does not hold {2 * PEPPER_BYTES} hex digits"
+            raise SettingsError(f"the pepper {path} cannot be read: {why}") from None
+
+    @property
+    def id(self) -> str:
+        """Eight hex digits that name this pepper and tell nothing of it."""
+        return self._hash(b"pepper-id", b"", size=4).hex()
+
+    @property
+    def check(self) -> bytes:
+        """What every store keeps, to be compared at every start."""
+        return self._hash(b"pepper-check", b"", size=16)
+
+    def tag(self, product_id: bytes, ext_info: str) -> bytes:
+        """Return the tag of a code: 10 bytes.
+
+        :param product_id: the registry's own, random id of the product.
+        :param ext_info: normalised as the product says.
+        """
+        return self._hash(b"code", _prefixed(product_id, ext_info.encode()), size=TAG_BYTES)
+
+    def stray_tag(self, account: str, key_standard: str, key_str: str, ext_info: str) -> bytes:
+        """Return a tag to count a code by that belongs to no known product: 10 bytes."""
+        parts = (part.encode() for part in (account, key_standard, key_str, ext_info))
+        return self._hash(b"stray-code", _prefixed(*parts), size=TAG_BYTES)
+
+    def person(self, openid: str) -> bytes:
+        """Return the hash by which a person is counted: 16 bytes."""
+        return self._hash(b"openid", openid.encode(), size=PERSON_BYTES)
+
+    def identity(self, parts: tuple[str, ...]) -> bytes:
+        """Return the hash by which a push is known: 16 bytes."""
+        return self._hash(b"push", _prefixed(*(part.encode() for part in parts)), size=_IDENTITY_BYTES)
+
+    def _hash(self, purpose: bytes, message: bytes, *, size: int) -> bytes:
+        return hashlib.blake2b(message, digest_size=size, key=self.secret, person=purpose).digest()
+
+
+def _prefixed(*parts: bytes) -> bytes:
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)

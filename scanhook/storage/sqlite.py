@@ -1,0 +1,195 @@
+"""One SQLite file, as registry and journal use it: a connection for each thread, one writer at a time, durable.
+
+APSW and not the standard library's ``sqlite3``: its wheel brings a SQLite newer than 3.51.3 (older ones can corrupt a
+database when the WAL is reset), and it is twice as fast from Python.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from scanhook.errors import PepperMismatch, SchemaMismatch, StorageError
+from scanhook.storage.pepper import Pepper
+
+__all__ = ["Database", "rows_of"]
+
+BUSY_WAIT_S = 2.5
+_BUSY_SLEEP_S = 0.001
+_SYNCHRONOUS_FULL = 2
+
+
+def rows_of(connection: apsw.Connection, statement: str, bindings: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+    """Run one statement to its end and return its rows; APSW by itself stops at the first."""
+    return connection.execute(statement, bindings).fetchall()
+
+
+class Database:
+    """One file with its schema, opened for one pepper.
+
+    Threads share it; each has a connection of its own, opened at its first use. After ``fork`` the child opens its own.
+
+    :param path: the file; made with its schema when it is not there.
+    :param package: where the schema lies: ``schema/NNNN.sql`` in it, in order.
+    :param pepper: kept by its id and check value in the file's ``meta`` table.
+    :raises PepperMismatch: when the file was made with another pepper.
+    :raises SchemaMismatch: when the file was made by another version.
+    :raises StorageError: when it cannot be read or written, or is not durable.
+    """
+
+    def __init__(self, path: Path, *, package: str, pepper: Pepper) -> None:
+        self.path = path
+        self._pepper = pepper
+        self._local = threading.local()
+        self._write_lock = threading.Lock()
+        self._connections: list[apsw.Connection] = []
+        self._pid = os.getpid()
+        scripts = sorted(resources.files(package).joinpath("schema").iterdir(), key=lambda script: script.name)
+        self._schema = [script.read_text() for script in scripts if script.name.endswith(".sql")]
+        with self.wording():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not path.exists():
+                path.touch(mode=0o600)
+        self._check_schema()
+        self._check_pepper()
+        self.close()  # so that whoever forks next takes no open connection along
+
+    @property
+    def connection(self) -> apsw.Connection:
+        """This thread's connection."""
+        if self._pid != os.getpid():
+            # A connection must not be used, nor even closed, on the far side of a fork.
+            self._local, self._pid, self._connections = threading.local(), os.getpid(), []
+            self._write_lock = threading.Lock()
+        found: apsw.Connection | None = getattr(self._local, "connection", None)
+        if found is None:
+            found = self._local.connection = self._open()
+            self._connections.append(found)
+        return found
+
+    @contextmanager
+    def reading(self) -> Iterator[apsw.Connection]:
+        """Give the connection for reading; SQLite's errors come out as :class:`StorageError`."""
+        with self.wording():
+            yield self.connection
+
+    @contextmanager
+    def writing(self) -> Iterator[apsw.Connection]:
+        """Give the connection inside a transaction, which is on the disk when the block is left without an error."""
+        with self.wording():
+            connection = self.connection
+            if not self._write_lock.acquire(timeout=BUSY_WAIT_S):
+                raise StorageError(f"{self.path.name} is busy with another write")
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield connection
+                    connection.execute("COMMIT")
+                except BaseException:
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+                    raise
+            finally:
+                self._write_lock.release()
+
+    def describe(self) -> str:
+        """Name the engine and how safe a commit is, for people; read back from SQLite itself."""
+        with self.reading() as connection:
+            journal_mode, synchronous = _durability(connection)
+        return f"SQLite {apsw.sqlite_lib_version()}, journal_mode {journal_mode}, synchronous {synchronous} (2 is FULL)"
+
+    def close(self) -> None:
+        """Close every connection of this process."""
+        if self._pid == os.getpid():
+            for connection in self._connections:
+                connection.close()
+        self._connections.clear()
+        self._local = threading.local()
+
+    @contextmanager
+    def wording(self) -> Iterator[None]:
+        """Turn what SQLite and the system say into a :class:`StorageError` that says what to do."""
+        try:
+            yield
+        except apsw.Error as error:
+            raise StorageError(f"{self.path}: {_REMEDIES.get(type(error), str(error))}") from error
+        except OSError as error:
+            raise StorageError(f"{self.path}: {error.strerror}") from error
+
+    def _open(self) -> apsw.Connection:
+        connection = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READWRITE)
+        deadline = [0.0]
+
+        def keep_trying(tries: int) -> bool:
+            # SQLite's own handler sleeps longer the longer one has waited, which starves the one that waits most.
+            if tries == 0:
+                deadline[0] = time.monotonic() + BUSY_WAIT_S
+            time.sleep(_BUSY_SLEEP_S)
+            return time.monotonic() < deadline[0]
+
+        connection.set_busy_handler(keep_trying)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        if _durability(connection) != ("wal", _SYNCHRONOUS_FULL):
+            raise StorageError(f"{self.path}: SQLite cannot make commits durable here: put the folder on a local disk")
+        return connection
+
+    def _check_schema(self) -> None:
+        with self.reading() as connection:
+            version = connection.pragma("user_version")
+        if version == 0:
+            self._create()
+        elif version != len(self._schema):
+            older = "an older" if version < len(self._schema) else "a newer"
+            raise SchemaMismatch(
+                f"{self.path} was made by {older} version of scanhook (schema {version}, here {len(self._schema)}): "
+                "install the version that made it"
+            )
+
+    def _create(self) -> None:
+        with self.writing() as connection:
+            if connection.pragma("user_version"):
+                return  # another process was faster
+            if connection.execute("SELECT count(*) FROM sqlite_schema").get:
+                raise StorageError(f"{self.path} is a database, but not one of scanhook's: move it out of the way")
+            for script in self._schema:
+                for statement in script.split(";\n"):
+                    if statement.strip():
+                        connection.execute(statement)
+            connection.execute(
+                "INSERT INTO meta (name, value) VALUES ('pepper_id', ?), ('pepper_check', ?)",
+                (self._pepper.id, self._pepper.check),
+            )
+            connection.pragma("user_version", len(self._schema))
+
+    def _check_pepper(self) -> None:
+        with self.reading() as connection:
+            kept = dict(rows_of(connection, "SELECT name, value FROM meta WHERE name LIKE 'pepper_%'"))
+        if kept.get("pepper_id") != self._pepper.id or kept.get("pepper_check") != self._pepper.check:
+            raise PepperMismatch(
+                f"{self.path} was made with the pepper {kept.get('pepper_id', 'unknown')}, and `pepper_file` holds "
+                f"{self._pepper.id}: put back the pepper that belongs to this storage"
+            )
+
+
+def _durability(connection: apsw.Connection) -> tuple[str, int]:
+    return str(connection.pragma("journal_mode")), int(connection.pragma("synchronous"))
+
+
+_REMEDIES: dict[type[apsw.Error], str] = {
+    apsw.NotADBError: "it is not a database: restore it from a backup, or move it out of the way",
+    apsw.CorruptError: "the database is damaged: restore it from a backup",
+    apsw.FullError: "the disk is full: make room on it",
+    apsw.ReadOnlyError: "it cannot be written: give it to the user that scanhook runs as",
+    apsw.CantOpenError: "it cannot be opened: is the folder there, and may scanhook's user read and write it?",
+    apsw.BusyError: f"another process held it for more than {BUSY_WAIT_S} s",
+    apsw.IOError: "the disk gave an error: look into the system's log",
+}

@@ -1,0 +1,39 @@
+"""Storage is chosen by a URL; its scheme names the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from scanhook.errors import SettingsError
+
+__all__ = ["StorageUrl"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageUrl:
+    """Where registry and journal are kept.
+
+    :param engine: the URL's scheme.
+    :param folder: of an engine that keeps files: absolute, or relative to the settings file.
+    """
+
+    engine: str
+    folder: Path
+
+    @classmethod
+    def parse(cls, url: str, *, base: Path) -> StorageUrl:
+        """Read ``sqlite:///FOLDER``; ``sqlite:////FOLDER`` is an absolute one.
+
+        :param base: the folder of the settings file, which a relative folder starts from.
+        :raises SettingsError: when the scheme names no engine, or there is no folder.
+        """
+        parts = urlsplit(url)
+        if parts.scheme != "sqlite":
+            raise SettingsError(
+                f"storage.url starts with `{parts.scheme}:`, and this version keeps its storage in `sqlite:///FOLDER`"
+            )
+        if parts.netloc or len(parts.path) < 2:
+            raise SettingsError("storage.url needs three slashes and a folder: sqlite:///data")
+        return cls(engine=parts.scheme, folder=base / parts.path[1:])

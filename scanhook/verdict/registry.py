@@ -1,0 +1,62 @@
+"""``registry://``: the verifier that asks scanhook's own registry."""
+
+from __future__ import annotations
+
+from scanhook.errors import StorageError, VerifierFailed
+from scanhook.registry import LookUp, Reason, RegistryStore, State, has_right_check
+from scanhook.verdict.verifier import Finding, Question
+
+__all__ = ["RegistryVerifier", "reason_of"]
+
+_REASONS = {
+    State.ACTIVE: Reason.ACTIVE,
+    State.ISSUED: Reason.NOT_ACTIVE,
+    State.SUSPENDED: Reason.SUSPENDED,
+    State.RECALLED: Reason.RECALLED,
+    State.EXPIRED: Reason.EXPIRED,
+    State.VOID: Reason.VOID,
+    State.STOLEN: Reason.STOLEN,
+}
+
+
+class RegistryVerifier:
+    """Answers from the registry; a look-up takes microseconds, so nobody waits for it."""
+
+    waits = False
+
+    def __init__(self, registry: RegistryStore) -> None:
+        self._registry = registry
+
+    def verify(self, question: Question) -> Finding:
+        """Look the code up.
+
+        :raises VerifierFailed: when the registry cannot be read, or belongs to another pepper.
+        """
+        try:
+            look_up = self._registry.look_up(
+                question.account, question.key_standard, question.key_str, question.ext_info
+            )
+        except StorageError as error:
+            raise VerifierFailed(f"the registry gives no answer: {error}") from error
+        return Finding(reason=reason_of(look_up, now=question.asked_at), look_up=look_up)
+
+    def close(self) -> None:
+        """Leave the registry open: it belongs to the service."""
+
+
+def reason_of(look_up: LookUp, *, now: float) -> Reason:
+    """Name the reason that a look-up gives.
+
+    :param now: seconds since 1970; activation and expiry times are compared with it.
+    """
+    if look_up.product is None:
+        return Reason.UNKNOWN_PRODUCT
+    if look_up.code is not None:
+        return _REASONS[look_up.code.state_at(now)]
+    if not look_up.normal:
+        return Reason.NO_CODE
+    if look_up.product.loading:
+        return Reason.NOT_LOADED
+    if look_up.product.normalisation.check and not has_right_check(look_up.normal):
+        return Reason.UNREADABLE
+    return Reason.UNKNOWN_CODE

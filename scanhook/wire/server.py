@@ -1,0 +1,78 @@
+"""Runs the application under gunicorn."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+
+from scanhook.settings import House
+
+__all__ = ["ACCESS_LOG_FORMAT", "run"]
+
+ACCESS_LOG_FORMAT = '%(h)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'
+"""Address, method and path, status, bytes, milliseconds. Not the query, where WeChat puts the openid."""
+
+_METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+_WORKER_TIMEOUT_S = 30
+_GRACEFUL_TIMEOUT_S = 20
+_KEEPALIVE_S = 75  # longer than nginx keeps its own (60 s), so that it is never the proxy that finds a closed line
+
+
+def run(house: House, *, bind: str, workers: int, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve until a signal comes: TERM and INT stop gracefully.
+
+    :param bind: HOST:PORT.
+    :param ready: called once the port is open.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="scanhook-metrics-"))
+    # Before prometheus-client is imported for the first time, which happens with the application.
+    os.environ[_METRICS_VARIABLE] = str(folder)
+    try:
+        _Gunicorn(house, bind=bind, workers=workers, ready=ready).run()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    def __init__(self, house: House, *, bind: str, workers: int, ready: Callable[[], None]) -> None:
+        self._house = house
+        self._options: dict[str, Any] = {
+            "bind": bind,
+            "workers": workers,
+            "worker_class": "gthread",
+            "threads": house.settings.service.threads,
+            "timeout": _WORKER_TIMEOUT_S,
+            "graceful_timeout": _GRACEFUL_TIMEOUT_S,
+            "keepalive": _KEEPALIVE_S,
+            "preload_app": True,
+            "control_socket_disable": True,
+            "accesslog": "-",
+            "access_log_format": ACCESS_LOG_FORMAT,
+            "proc_name": "scanhook",
+            "child_exit": _forget_worker,
+            "when_ready": lambda _server: ready(),
+        }
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        from scanhook.wire.app import create_app  # noqa: PLC0415  (after the metrics' folder is named)
+        from scanhook.wire.log import log_to_stderr  # noqa: PLC0415
+
+        log_to_stderr()
+        return create_app(self._house)
+
+
+def _forget_worker(_server: object, worker: Any) -> None:
+    from prometheus_client import multiprocess  # noqa: PLC0415  (loaded with the application)
+
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # the library's own gap

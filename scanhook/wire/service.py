@@ -1,0 +1,127 @@
+"""Puts the parts of a house together, as its settings say."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from pydantic import SecretStr
+
+from scanhook.clock import Clock, SystemClock
+from scanhook.envelope import AesKey, Keyring, Mode
+from scanhook.journal import JournalStore, open_journal
+from scanhook.receive import Account, Meter, Receiver
+from scanhook.registry import RegistryStore, open_registry
+from scanhook.settings import AccountSettings, House
+from scanhook.storage import Pepper, StorageUrl
+from scanhook.verdict import Judge, Link, VerifierPlug, verifier_from_url
+
+__all__ = ["Service", "is_loopback", "keyring", "open_service", "open_storage"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A house that is open: everything that a web layer or a command needs.
+
+    :param accounts: by name, the first account first.
+    """
+
+    house: House
+    registry: RegistryStore
+    journal: JournalStore
+    judge: Judge
+    receiver: Receiver
+    accounts: MappingProxyType[str, Account]
+    clock: Clock
+
+    def close(self) -> None:
+        """Wait for verifiers that still run, then close the storage."""
+        self.judge.close()
+        self.registry.close()
+        self.journal.close()
+
+
+def open_service(house: House, *, meter: Meter | None = None, clock: Clock | None = None) -> Service:
+    """Open a house.
+
+    :raises SettingsError: when the pepper is missing, or a verifier cannot be made.
+    :raises PepperMismatch: when the storage was made with another pepper.
+    :raises StorageError: when the storage cannot be opened.
+    """
+    clock = clock or SystemClock()
+    pepper, registry, journal = open_storage(house, clock=clock)
+    verifier = house.settings.verifier
+    plugs = (
+        VerifierPlug(
+            url=url,
+            registry=registry,
+            secret=verifier.secret.get_secret_value(),
+            allow_private_addresses=verifier.allow_private_addresses,
+        )
+        for url in verifier.chain
+    )
+    judge = Judge(
+        [Link(name=plug.url.partition(":")[0], verifier=verifier_from_url(plug)) for plug in plugs],
+        timeout_s=verifier.timeout_s,
+        # Half of a worker's threads may wait for verifiers; the other half is there for scans that need not.
+        waiters_max=house.settings.service.threads // 2,
+    )
+    return Service(
+        house=house,
+        registry=registry,
+        journal=journal,
+        judge=judge,
+        receiver=Receiver(
+            registry=registry,
+            judge=judge,
+            journal=journal,
+            pepper=pepper,
+            clock=clock,
+            meter=meter or Meter(),
+            success_when_undecided=verifier.on_undecided == "success",
+        ),
+        accounts=MappingProxyType(
+            {
+                name: Account(name=name, keys=keyring(account), window_s=house.settings.service.timestamp_window_s)
+                for name, account in house.settings.accounts.items()
+            }
+        ),
+        clock=clock,
+    )
+
+
+def open_storage(house: House, *, clock: Clock) -> tuple[Pepper, RegistryStore, JournalStore]:
+    """Open pepper, registry and journal.
+
+    :raises SettingsError: when the pepper is missing, or the storage's URL names no engine.
+    :raises PepperMismatch: when the storage was made with another pepper.
+    :raises StorageError: when the storage cannot be opened.
+    """
+    pepper = Pepper.load(house.pepper_path)
+    url = StorageUrl.parse(house.settings.storage.url, base=house.base)
+    return pepper, open_registry(url, pepper=pepper, clock=clock), open_journal(url, pepper=pepper)
+
+
+def keyring(account: AccountSettings) -> Keyring:
+    """Return what an account opens and seals its pushes with."""
+    encoded = _plain(account.encoding_aes_key, *account.previous_encoding_aes_keys)
+    return Keyring(
+        mode=Mode(account.mode),
+        original_id=account.original_id,
+        receive_id=account.receive_id or account.app_id,
+        tokens=_plain(account.token, *account.previous_tokens),
+        aes_keys=tuple(AesKey(encoded=key) for key in encoded),
+    )
+
+
+def _plain(*secrets: SecretStr) -> tuple[str, ...]:
+    return tuple(secret.get_secret_value() for secret in secrets if secret.get_secret_value())
+
+
+def is_loopback(address: str | None) -> bool:
+    """Tell whether a peer's address is this machine."""
+    try:
+        return ipaddress.ip_address(address or "").is_loopback
+    except ValueError:
+        return False
