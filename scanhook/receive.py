@@ -151,7 +151,8 @@ class Receiver:
     def _on_disk(self, account: Account, event: ScanProductCallback, now: float) -> Entry:
         """Return the scan as the journal keeps it, with the first verdict that its push was ever given."""
         scan = self._scan(account, event, now)
-        known = self.journal.recall(scan.identity)
+        # Asking again costs little where nobody waits; a repeat is found by recording it.
+        known = self.journal.recall(scan.identity) if self.judge.waits else None
         if known is not None:
             self.meter.pushed(event.event, "repeated")
             return known

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +55,7 @@ def pepper() -> Pepper:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def house(tmp_path: Path) -> House:
     """Return a new house whose account has the keys of the official vectors."""
     new = NewHouse(app_id=APP_ID, original_id=ORIGINAL_ID, token=TOKEN, encoding_aes_key=ENCODED_KEY)
-    yield load_settings(make_house(tmp_path / "house", new))
+    return load_settings(make_house(tmp_path / "house", new))

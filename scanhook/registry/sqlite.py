@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import secrets
+import threading
 from collections.abc import Iterator
-from functools import lru_cache
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import apsw
 
 from scanhook.clock import Clock
 from scanhook.errors import PepperMismatch, Refused
@@ -21,19 +25,13 @@ __all__ = ["SqliteRegistry"]
 
 PRODUCT_ID_BYTES = 8
 
-_FIND_PRODUCT = """
-SELECT p.id, p.state, p.loading, p.normalisation, p.verdicts, p.qr_prefix, p.shown, m.value
-FROM meta AS m
-LEFT JOIN products AS p ON p.account = ? AND p.key_standard = ? AND p.key_str = ?
-WHERE m.name = 'pepper_id'
-"""
-_FIND_CODE = """
-SELECT b.name, c.position, pt.state, b.state, b.activates_at, b.expires_at
-FROM codes AS c
-JOIN parts AS pt ON pt.id = c.part_id
+_FIND_CODE = "SELECT part_id, position FROM codes WHERE tag = ?"
+_FIND_PART = """
+SELECT b.name, pt.state, b.state, b.activates_at, b.expires_at
+FROM parts AS pt
 JOIN imports AS i ON i.id = pt.import_id AND i.shown = 1
 JOIN batches AS b ON b.id = pt.batch_id
-WHERE c.tag = ?
+WHERE pt.id = ?
 """
 _PRODUCT_COLUMNS = "id, account, key_standard, key_str, state, loading, normalisation, verdicts, qr_prefix"
 _STATS = """
@@ -51,34 +49,35 @@ class SqliteRegistry(SqliteImports):
 
     def __init__(self, folder: Path, *, pepper: Pepper, clock: Clock) -> None:
         self._pepper = pepper
+        self._local = threading.local()
         database = Database(folder / "registry.db", package="scanhook.registry", pepper=pepper)
         super().__init__(database, clock=clock)
 
     def look_up(self, account: str, key_standard: str, key_str: str, ext_info: str) -> LookUp:
-        """Find a code, in two look-ups by primary key."""
+        """Find a code by its tag; product and batch come from a cache that any commit to the file empties."""
         with self.database.reading() as connection:
-            rows = rows_of(connection, _FIND_PRODUCT, (account, key_standard, key_str))
-            # The file may have been exchanged or restored under our feet; then every code would look unknown.
-            if not rows or rows[0][7] != self._pepper.id:
-                raise PepperMismatch(f"{self.database.path} now belongs to another pepper: put back the right one")
-            id_, state, loading, normalisation, verdicts, qr_prefix, shown, _ = rows[0]
-            if not shown:
+            cache = self._fresh_cache(connection)
+            name = (account, key_standard, key_str)
+            product = cache.products.get(name) or self.find_product(*name)
+            if product is None:
                 return LookUp()
-            product = _product(id_, account, key_standard, key_str, state, loading, normalisation, verdicts, qr_prefix)
+            cache.products[name] = product
             normal = product.normalisation.apply(ext_info)
-            tag = self._pepper.tag(id_, normal)
+            tag = self._pepper.tag(product.id, normal)
             found = rows_of(connection, _FIND_CODE, (tag,))
-        if not found:
-            return LookUp(product=product, tag=tag, normal=normal)
-        batch, position, part_state, batch_state, activates_at, expires_at = found[0]
-        code = CodeRecord(
-            batch=batch,
-            position=position,
-            states=(State(part_state), State(batch_state), product.state),
-            activates_at=activates_at,
-            expires_at=expires_at,
-        )
+            code = _code(connection, cache, product, *found[0]) if found else None
         return LookUp(product=product, tag=tag, normal=normal, code=code)
+
+    def _fresh_cache(self, connection: apsw.Connection) -> _Cache:
+        version = self.database.version()
+        cache: _Cache | None = getattr(self._local, "cache", None)
+        if cache is None or cache.version != version:
+            # The file may have been exchanged or restored under our feet; then every code would look unknown.
+            pepper_id = rows_of(connection, "SELECT value FROM meta WHERE name = 'pepper_id'")
+            if pepper_id != [(self._pepper.id,)]:
+                raise PepperMismatch(f"{self.database.path} now belongs to another pepper: put back the right one")
+            cache = self._local.cache = _Cache(version=version)
+        return cache
 
     def find_product(self, account: str, key_standard: str, key_str: str) -> Product | None:
         """Return a visible product."""
@@ -166,7 +165,38 @@ class SqliteRegistry(SqliteImports):
         return _product(*rows[0]) if rows else None
 
 
-@lru_cache(maxsize=1024)
+@dataclass(slots=True, kw_only=True)
+class _Cache:
+    """What one thread has read of the registry since it last changed.
+
+    :param products: by account, keystandard and keystr.
+    :param parts: by id: the batch's name, the states of part and batch, activation and expiry; ``None`` is not shown.
+    """
+
+    version: tuple[int, int]
+    products: dict[tuple[str, str, str], Product] = field(default_factory=dict)
+    parts: dict[int, tuple[Any, ...] | None] = field(default_factory=dict)
+
+
+def _code(
+    connection: apsw.Connection, cache: _Cache, product: Product, part_id: int, position: int
+) -> CodeRecord | None:
+    if part_id not in cache.parts:
+        rows = rows_of(connection, _FIND_PART, (part_id,))
+        cache.parts[part_id] = rows[0] if rows else None
+    part = cache.parts[part_id]
+    if part is None:
+        return None
+    batch, part_state, batch_state, activates_at, expires_at = part
+    return CodeRecord(
+        batch=batch,
+        position=position,
+        states=(State(part_state), State(batch_state), product.state),
+        activates_at=activates_at,
+        expires_at=expires_at,
+    )
+
+
 def _product(
     id_: bytes,
     account: str,
@@ -178,7 +208,6 @@ def _product(
     verdicts: str,
     qr_prefix: str,
 ) -> Product:
-    """Build a product from its row. The row is the key of the cache, so that nothing stale can come out of it."""
     return Product(
         id=id_,
         account=account,

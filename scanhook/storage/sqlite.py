@@ -6,6 +6,7 @@ database when the WAL is reset), and it is twice as fast from Python.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
 import time
@@ -51,6 +52,8 @@ class Database:
         self._local = threading.local()
         self._write_lock = threading.Lock()
         self._connections: list[apsw.Connection] = []
+        self._queue_file: int | None = None
+        self._written = 0
         self._pid = os.getpid()
         scripts = sorted(resources.files(package).joinpath("schema").iterdir(), key=lambda script: script.name)
         self._schema = [script.read_text() for script in scripts if script.name.endswith(".sql")]
@@ -69,6 +72,7 @@ class Database:
             # A connection must not be used, nor even closed, on the far side of a fork.
             self._local, self._pid, self._connections = threading.local(), os.getpid(), []
             self._write_lock = threading.Lock()
+            self._close_queue()
         found: apsw.Connection | None = getattr(self._local, "connection", None)
         if found is None:
             found = self._local.connection = self._open()
@@ -89,6 +93,8 @@ class Database:
             if not self._write_lock.acquire(timeout=BUSY_WAIT_S):
                 raise StorageError(f"{self.path.name} is busy with another write")
             try:
+                # Workers queue here and not at SQLite's own lock, where whoever sleeps longest may wait for ever.
+                fcntl.flock(self._queue(), fcntl.LOCK_EX)
                 connection.execute("BEGIN IMMEDIATE")
                 try:
                     yield connection
@@ -98,7 +104,14 @@ class Database:
                         connection.execute("ROLLBACK")
                     raise
             finally:
+                fcntl.flock(self._queue(), fcntl.LOCK_UN)
                 self._write_lock.release()
+                self._written += 1
+
+    def version(self) -> tuple[int, int]:
+        """Return what changes with every commit to the file, by whomever: for caches of what was read from it."""
+        # SQLite's own number leaves out what this very connection wrote.
+        return self.connection.pragma("data_version"), self._written
 
     def describe(self) -> str:
         """Name the engine and how safe a commit is, for people; read back from SQLite itself."""
@@ -111,8 +124,15 @@ class Database:
         if self._pid == os.getpid():
             for connection in self._connections:
                 connection.close()
+            self._close_queue()
         self._connections.clear()
         self._local = threading.local()
+
+    def _close_queue(self) -> None:
+        # After a fork the descriptor is the parent's too, and a lock taken by one would be the other's as well.
+        if self._queue_file is not None:
+            os.close(self._queue_file)
+            self._queue_file = None
 
     @contextmanager
     def wording(self) -> Iterator[None]:
@@ -123,6 +143,11 @@ class Database:
             raise StorageError(f"{self.path}: {_REMEDIES.get(type(error), str(error))}") from error
         except OSError as error:
             raise StorageError(f"{self.path}: {error.strerror}") from error
+
+    def _queue(self) -> int:
+        if self._queue_file is None:
+            self._queue_file = os.open(f"{self.path}.queue", os.O_RDWR | os.O_CREAT, 0o600)
+        return self._queue_file
 
     def _open(self) -> apsw.Connection:
         connection = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READWRITE)

@@ -43,6 +43,11 @@ class Judge:
         self._at_once = waiting[0] if waiting else len(chain)
         self._aside = Aside(waiters_max=waiters_max) if waiting else None
 
+    @property
+    def waits(self) -> bool:
+        """Whether a verifier of the chain may wait for something outside this process."""
+        return self._aside is not None
+
     def judge(self, question: Question, *, late: Callable[[Verdict], None]) -> Verdict:
         """Ask for a verdict.
 

@@ -1,11 +1,13 @@
-"""The callback: what the console calls 服务器地址(URL)."""
+"""The callback: what the console calls 服务器地址(URL), for any web layer.
+
+Errors become answers here, and nowhere else.
+"""
 
 from __future__ import annotations
 
 import time
-
-from flask import Blueprint, Response, abort, request
-from werkzeug.exceptions import HTTPException
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from scanhook.envelope import BODY_MAX_BYTES
 from scanhook.errors import PushError, ScanhookError, TooLarge
@@ -14,64 +16,86 @@ from scanhook.wire.log import log
 from scanhook.wire.metrics import Metrics
 from scanhook.wire.service import Service
 
-__all__ = ["add_callback"]
+__all__ = ["CALLBACK_PATH", "Callback", "HttpAnswer"]
+
+CALLBACK_PATH = "/wechat/callback"
+"""Of the first account; a named one has ``/NAME`` behind it."""
 
 _TEXT = "text/plain; charset=utf-8"
 
 
-def add_callback(blueprint: Blueprint, service: Service, metrics: Metrics) -> None:
-    """Add ``/wechat/callback`` (the first account) and ``/wechat/callback/NAME`` to a blueprint."""
-    first = next(iter(service.accounts))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpAnswer:
+    """What goes back over HTTP."""
 
-    def verify_url(name: str = first) -> Response:
-        return _response(service.receiver.echo(_account(service, name), request.query_string))
+    status: int
+    body: bytes
+    content_type: str
 
-    def push(name: str = first) -> Response:
+
+class Callback:
+    """Answers the requests of WeChat and its console; never raises."""
+
+    def __init__(self, service: Service, metrics: Metrics) -> None:
+        self._service = service
+        self._metrics = metrics
+        self._first = next(iter(service.accounts))
+
+    @property
+    def waits(self) -> bool:
+        """Whether :meth:`push` may wait for somebody else's service."""
+        return self._service.judge.waits
+
+    def account(self, name: str = "") -> Account | None:
+        """Return the account of that name; without one, the first."""
+        return self._service.accounts.get(name or self._first)
+
+    def verify_url(self, account: Account, query: bytes) -> HttpAnswer:
+        """Answer the console's URL verification (GET).
+
+        :param query: as it stands behind the ``?``.
+        """
+        return self._answered(account, "GET", lambda: self._service.receiver.echo(account, query))
+
+    def push(self, account: Account, query: bytes, body: bytes) -> HttpAnswer:
+        """Answer a push (POST).
+
+        :param body: as it came; of one that is too large, at least a byte more than is allowed.
+        """
         started = time.perf_counter()
-        account = _account(service, name)
-        answer = service.receiver.receive(account, request.query_string, _body())
-        metrics.push_seconds.observe(time.perf_counter() - started)
-        return _response(answer)
 
-    for path in ("/wechat/callback", "/wechat/callback/<name>"):
-        blueprint.add_url_rule(path, view_func=verify_url, methods=["GET"], provide_automatic_options=False)
-        blueprint.add_url_rule(path, view_func=push, methods=["POST"], provide_automatic_options=False)
+        def receive() -> Answer:
+            if len(body) > BODY_MAX_BYTES:
+                raise TooLarge(f"the body has more than {BODY_MAX_BYTES} bytes", kind="size")
+            return self._service.receiver.receive(account, query, body)
 
-    def refuse(error: Exception) -> Response | HTTPException:
-        """Turn every error of the callback into an answer: the one place where that happens."""
-        where = {"account": (request.view_args or {}).get("name", first), "method": request.method}
-        if isinstance(error, HTTPException):
-            return error
-        if isinstance(error, PushError):
-            metrics.refusals.labels(error.kind).inc()
-            log.warning("refused", status=error.status_hint, reason=error.kind, why=error.why, **where)
-            return Response(error.answer, error.status_hint, content_type=_TEXT)
-        if isinstance(error, ScanhookError):
-            log.error("undecided", status=503, why=error.why, **where)
-        else:
+        answer = self._answered(account, "POST", receive)
+        self._metrics.push_seconds.observe(time.perf_counter() - started)
+        return answer
+
+    def _answered(self, account: Account, method: str, call: Callable[[], Answer]) -> HttpAnswer:
+        try:
+            answer = call()
+        except PushError as error:
+            self._metrics.refusals.labels(error.kind).inc()
+            log.warning(
+                "refused",
+                status=error.status_hint,
+                reason=error.kind,
+                why=error.why,
+                account=account.name,
+                method=method,
+            )
+            return HttpAnswer(status=error.status_hint, body=error.answer.encode(), content_type=_TEXT)
+        except ScanhookError as error:
+            log.error("undecided", status=503, why=error.why, account=account.name, method=method)
+        except Exception as error:  # noqa: BLE001  (a consumer's scan must never meet a 500)
             # Not its text: what broke may have had a code or an openid in its hands.
-            log.error("broken", status=503, why=type(error).__name__, at_line=_last_line(error), **where)
-        return Response("try again", 503, content_type=_TEXT)
-
-    blueprint.register_error_handler(Exception, refuse)
-
-
-def _account(service: Service, name: str) -> Account:
-    return service.accounts.get(name) or abort(404)
-
-
-def _body() -> bytes:
-    """Read the body, chunked or not, and no more of it than a push may have."""
-    body = b""
-    while len(body) <= BODY_MAX_BYTES and (piece := request.stream.read(BODY_MAX_BYTES + 1 - len(body))):
-        body += piece
-    if len(body) > BODY_MAX_BYTES:
-        raise TooLarge(f"the body has more than {BODY_MAX_BYTES} bytes", kind="size")
-    return body
-
-
-def _response(answer: Answer) -> Response:
-    return Response(answer.body, content_type=answer.content_type)
+            why = type(error).__name__
+            log.error("broken", status=503, why=why, where=_last_line(error), account=account.name, method=method)
+        else:
+            return HttpAnswer(status=200, body=answer.body, content_type=answer.content_type)
+        return HttpAnswer(status=503, body=b"try again", content_type=_TEXT)
 
 
 def _last_line(error: BaseException) -> str:

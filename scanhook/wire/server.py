@@ -45,8 +45,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self._options: dict[str, Any] = {
             "bind": bind,
             "workers": workers,
-            "worker_class": "gthread",
-            "threads": house.settings.service.threads,
+            "worker_class": "asgi",
             "timeout": _WORKER_TIMEOUT_S,
             "graceful_timeout": _GRACEFUL_TIMEOUT_S,
             "keepalive": _KEEPALIVE_S,
@@ -65,11 +64,11 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        from scanhook.wire.app import create_app  # noqa: PLC0415  (after the metrics' folder is named)
+        from scanhook.wire.app import create_door  # noqa: PLC0415  (after the metrics' folder is named)
         from scanhook.wire.log import log_to_stderr  # noqa: PLC0415
 
         log_to_stderr()
-        return create_app(self._house)
+        return create_door(self._house)
 
 
 def _forget_worker(_server: object, worker: Any) -> None:

@@ -1,0 +1,101 @@
+"""The fast door: an ASGI application that answers pushes itself and leaves everything else to Flask.
+
+A push that must wait for nobody is answered on the event loop: it costs less than handing it to a thread. One that may
+wait for a verifier goes to a thread, so that the loop stays free for the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
+
+from a2wsgi import WSGIMiddleware
+from flask import Flask
+
+from scanhook.envelope import BODY_MAX_BYTES
+from scanhook.receive import Account
+from scanhook.wire.callback import CALLBACK_PATH, Callback
+
+__all__ = ["Door"]
+
+_FLASK_THREADS = 4
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Door:
+    """An ASGI application.
+
+    :param callback: answers the pushes.
+    :param app: answers the rest.
+    :param threads: how many pushes may be in the hands of slow verifiers at once.
+    """
+
+    def __init__(self, callback: Callback, app: Flask, *, threads: int) -> None:
+        self._callback = callback
+        self._flask: Any = WSGIMiddleware(cast("Any", app), workers=_FLASK_THREADS)
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="push")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or take part in the server's start and stop."""
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+        elif scope["type"] == "http":
+            account = self._pushed_to(scope)
+            if account is None:
+                await self._flask(scope, receive, send)
+            else:
+                await self._push(account, scope, receive, send)
+
+    def _pushed_to(self, scope: Scope) -> Account | None:
+        """Return the account of a push; ``None`` of any other request."""
+        path: str = scope["path"]
+        if scope["method"] != "POST" or not path.startswith(CALLBACK_PATH):
+            return None
+        rest = path[len(CALLBACK_PATH) :]
+        if not rest:
+            return self._callback.account()
+        return self._callback.account(rest[1:]) if rest[0] == "/" and len(rest) > 1 else None
+
+    async def _push(self, account: Account, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _read(receive)
+        if body is None:
+            return
+        query: bytes = scope["query_string"]
+        if self._callback.waits:
+            loop = asyncio.get_running_loop()
+            answer = await loop.run_in_executor(self._threads, self._callback.push, account, query, body)
+        else:
+            answer = self._callback.push(account, query, body)
+        headers = [
+            (b"content-type", answer.content_type.encode()),
+            (b"content-length", str(len(answer.body)).encode()),
+        ]
+        if len(body) > BODY_MAX_BYTES:
+            headers.append((b"connection", b"close"))  # the rest of it is not read
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _read(receive: Receive) -> bytes | None:
+    """Read a body, and no more of it than a push may have; ``None`` when the other side has gone."""
+    body = b""
+    while len(body) <= BODY_MAX_BYTES:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            break
+    return body
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await send({"type": "lifespan.shutdown.complete"})
