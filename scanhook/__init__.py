@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from scanhook.registry import Reason
     from scanhook.settings import House, load_settings
     from scanhook.verdict import Finding, Question, Verifier, VerifierPlug
-    from scanhook.wire.app import create_app, create_blueprint
+    from scanhook.wire.app import create_app, create_blueprint, create_door
 
 __all__ = [
     "CodeResult",
@@ -28,6 +28,7 @@ __all__ = [
     "VerifierPlug",
     "create_app",
     "create_blueprint",
+    "create_door",
     "load_settings",
 ]
 
@@ -43,6 +44,7 @@ _HOMES = {
     "VerifierPlug": "scanhook.verdict",
     "create_app": "scanhook.wire.app",
     "create_blueprint": "scanhook.wire.app",
+    "create_door": "scanhook.wire.app",
     "load_settings": "scanhook.settings",
 }
 

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import scanhook
+
+ROOT = Path(scanhook.__file__).parent
+GROUND = ("errors", "clock", "release", "settings")
+STAGES = ("envelope", "message", "storage", "registry", "verdict", "journal", "reply")
+# Who may import what: a stage only what stands to its left, and the ground floor; the ground floor only itself.
+ALLOWED: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(GROUND, GROUND),
+    **{stage: (*GROUND, *STAGES[: index + 1]) for index, stage in enumerate(STAGES)},
+    "receive": (*GROUND, *STAGES),
+    "sandbox": (*GROUND, "envelope", "message", "sandbox"),
+    "wire": (*GROUND, *STAGES, "receive", "wire"),
+    "cli": (*GROUND, *STAGES, "receive", "sandbox", "wire", "cli"),
+}
+OUTSIDE = ("__init__", "__main__")
+
+
+def _imports(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path} imports relatively: write the whole name"
+            names.add(str(node.module))
+    return names
+
+
+def _rooms() -> list[Path]:
+    return [
+        path
+        for path in sorted(ROOT.rglob("*.py"))
+        if path.relative_to(ROOT).parts[0].removesuffix(".py") not in OUTSIDE
+    ]
+
+
+@pytest.mark.parametrize("path", _rooms(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_room_imports_only_what_stands_to_its_left(path: Path) -> None:
+    room = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    taken = {name.split(".")[1] for name in _imports(path) if name.startswith("scanhook.")}
+    assert taken <= set(ALLOWED[room])
+
+
+def test_nobody_imports_the_whole_house() -> None:
+    assert [path for path in _rooms() if "scanhook" in _imports(path)] == []
+
+
+@pytest.mark.parametrize("path", _rooms(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_says_what_it_is_and_stays_short(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert ast.get_docstring(ast.parse(text))
+    assert text.count("\n") <= 350
+
+
+def test_the_tests_mirror_the_source() -> None:
+    here = Path(__file__).parent
+    rooms = {path.name for path in ROOT.iterdir() if path.is_dir() and (path / "__init__.py").exists()}
+    assert {room for room in rooms if not any((here / room).glob("test_*.py"))} == set()

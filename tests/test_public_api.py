@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import scanhook
+
+PACKAGES = [
+    "scanhook",
+    *(
+        f"scanhook.{name}"
+        for name in ("envelope", "message", "storage", "registry", "verdict", "journal", "reply", "settings", "sandbox")
+    ),
+]
+MODULES = [
+    info.name for info in pkgutil.walk_packages(scanhook.__path__, "scanhook.") if not info.name.endswith("__main__")
+]
+
+
+@pytest.mark.parametrize("name", [*PACKAGES, *MODULES])
+def test_all_is_sorted_and_every_name_in_it_is_there(name: str) -> None:
+    module = importlib.import_module(name)
+    names = getattr(module, "__all__", [])
+    # As ruff sorts: constants, then classes, then the rest.
+    assert names == sorted(names, key=lambda name: (0 if name.isupper() else 1 if name[0].isupper() else 2, name))
+    assert [missing for missing in names if not hasattr(module, missing)] == []
+
+
+def test_the_public_api_is_this() -> None:
+    assert scanhook.__all__ == [
+        "CodeResult",
+        "Finding",
+        "House",
+        "Question",
+        "Reason",
+        "ScanhookError",
+        "Verifier",
+        "VerifierFailed",
+        "VerifierPlug",
+        "create_app",
+        "create_blueprint",
+        "create_door",
+        "load_settings",
+    ]
+    assert set(scanhook.__all__) <= set(dir(scanhook))
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'create_ap'"):
+        _ = scanhook.create_ap  # type: ignore[attr-defined]
+
+
+def test_importing_scanhook_loads_nothing_heavy() -> None:
+    heavy = "('flask', 'apsw', 'pydantic', 'prometheus_client')"
+    script = f"import sys, scanhook; print([name for name in {heavy} if name in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert shown == "[]\n"
