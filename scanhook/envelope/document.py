@@ -46,6 +46,9 @@ def read_document(body: bytes) -> tuple[Format, Document]:
         elements, the same name twice, a character that XML forbids, or more than ``DEPTH_MAX`` levels.
     """
     text = body.removeprefix(_BOM).lstrip(_BLANK)
+    if b"\0" in text:
+        # UTF-16 without a mark is full of zero bytes and passes for UTF-8; expat would find out by itself, and read it.
+        raise Malformed("the body holds a zero byte", kind="encoding")
     try:
         text.decode()
     except UnicodeDecodeError:
