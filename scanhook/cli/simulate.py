@@ -21,6 +21,7 @@ from scanhook.wire.service import keyring
 __all__ = ["Reply", "scan", "simulate"]
 
 _TIMEOUT_S = 5.0  # WeChat's own
+_MODES, _FORMATS = [mode.value for mode in Mode], [format_.value for format_ in Format]
 DEFAULT_OPENID = "oSimulatedPersonOfScanhook00"
 
 
@@ -43,8 +44,8 @@ class Reply:
 @click.argument("url")
 @click.option("--code", type=CODE, metavar="KEYSTANDARD/KEYSTR/EXTINFO", help="The item that is scanned.")
 @click.option("--verify-url", is_flag=True, help="Instead of a scan: the console's URL verification (GET).")
-@click.option("--mode", type=click.Choice([mode.value for mode in Mode]), help="Another than the account's, to see it refused.")
-@click.option("--format", "format_", type=click.Choice([format_.value for format_ in Format]), default="xml", show_default=True)
+@click.option("--mode", type=click.Choice(_MODES), help="Another than the account's, to see it refused.")
+@click.option("--format", "format_", type=click.Choice(_FORMATS), default="xml", show_default=True)
 @click.option("--openid", default=DEFAULT_OPENID, show_default=True, help="Who scans.")
 @account_option
 @json_option

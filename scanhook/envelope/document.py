@@ -48,7 +48,7 @@ def read_document(body: bytes) -> tuple[Format, Document]:
     text = body.removeprefix(_BOM).lstrip(_BLANK)
     if b"\0" in text:
         # UTF-16 without a mark is full of zero bytes and passes for UTF-8; expat would find out by itself, and read it.
-        raise Malformed("the body holds a zero byte", kind="encoding")
+        raise Malformed("the body is not UTF-8", kind="encoding")
     try:
         text.decode()
     except UnicodeDecodeError:
@@ -99,7 +99,7 @@ def _read_xml(text: bytes) -> Document:
     if not isinstance(elements, dict):
         raise Malformed("the XML is not <xml> with elements in it", kind="syntax")
     between = elements.pop("#text", "")
-    if between.strip():
+    if between.strip(_BLANK.decode()):
         raise Malformed("there is text between the elements", kind="syntax")
     for name, value in elements.items():
         if isinstance(value, list):

@@ -129,7 +129,7 @@ def _product(document: Document) -> dict[str, str]:
 
 def _text(document: Document, name: str, *, absent: str | None = None) -> str:
     value = document.get(name)
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**18:
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 64:
         value = str(value)  # JSON writes MsgId, Sex and Scene as numbers
     if value is None and absent is not None:
         return absent
@@ -157,4 +157,6 @@ def _need_anti_fake(document: Document) -> bool:
     Nothing hangs on it: the verdict is the same.
     """
     value = document.get("NeedAntiFake")
-    return value is True or (isinstance(value, str | int) and str(value).strip().lower() in ("true", "1", "yes"))
+    if isinstance(value, str):
+        return value.strip().lower() in ("true", "1", "yes")
+    return isinstance(value, int) and value == 1

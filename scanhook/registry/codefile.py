@@ -9,6 +9,7 @@ import codecs
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,7 +63,7 @@ class CodeFile:
             with path.open("rb") as file:
                 self._zipped = file.read(2) == b"\x1f\x8b"
             self.encoding = self._find_encoding()
-        except (OSError, EOFError, gzip.BadGzipFile) as error:
+        except (OSError, EOFError, zlib.error) as error:
             why = getattr(error, "strerror", None) or "the gzip data ends early or is damaged"
             raise CodeFileRefused(f"{path} cannot be read: {why}") from None
 
@@ -76,8 +77,8 @@ class CodeFile:
             text = io.TextIOWrapper(self._unzipped(raw), encoding=self.encoding, newline="")
             try:
                 yield from self._rows(csv.reader(text, strict=True), raw, progress)
-            except (OSError, EOFError) as error:
-                raise CodeFileRefused(f"{self.path} cannot be read to its end: {error}") from None
+            except (OSError, EOFError, UnicodeDecodeError, zlib.error):
+                raise CodeFileRefused(f"{self.path} was changed while it was read: import it again") from None
 
     def _rows(
         self, reader: Reader, raw: IO[bytes], progress: Callable[[int], None]

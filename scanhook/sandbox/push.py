@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import xmltodict
 
 from scanhook.envelope import Document, Format, Keyring, Mode, decrypt, encrypt, read_document, sign
+from scanhook.errors import NotAuthentic
 
 __all__ = ["Push", "compose_echo", "compose_push", "open_answer"]
 
@@ -75,6 +76,8 @@ def open_answer(body: bytes, *, keys: Keyring) -> Document | None:
     _, document = read_document(body)
     encrypted = document.get("Encrypt")
     if isinstance(encrypted, str):
+        if not keys.aes_keys:
+            raise NotAuthentic("the answer is sealed, and the account has no EncodingAESKey", kind="mode")
         _, document = read_document(decrypt(encrypted, key=keys.aes_keys[0], receive_id=keys.receive_id))
     return document
 
