@@ -65,6 +65,7 @@ def load_settings(path: Path) -> House:
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: this is not TOML: {error}") from None
     try:
+        _let_environment_win(tables, os.environ)
         return House(path=path, settings=Settings(**_with_paths(tables, path.parent)))
     except ValidationError as error:
         faults = [_sentence(fault, path, text) for fault in error.errors(include_url=False, include_input=False)]
@@ -92,6 +93,18 @@ def _check_environment(environ: Mapping[str, str]) -> None:
             raise SettingsError(
                 f"environment: {name} is no setting; the settings are called like SCANHOOK_SERVICE__BIND"
             )
+
+
+def _let_environment_win(tables: dict[str, Any], environ: Mapping[str, str]) -> None:
+    """Take out of the file the twin of what the environment gives: ``token`` where it gives ``TOKEN_FILE``."""
+    for variable in environ:
+        if _VARIABLE.match(variable) and "__" in variable:
+            *place, name = variable.removeprefix("SCANHOOK_").lower().split("__")
+            table: Any = tables
+            for part in place:
+                table = table.get(part) if isinstance(table, dict) else None
+            if isinstance(table, dict):
+                table.pop(name.removesuffix("_file") if name.endswith("_file") else f"{name}_file", None)
 
 
 def _with_paths(tables: dict[str, Any], base: Path) -> dict[str, Any]:

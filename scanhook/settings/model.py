@@ -71,6 +71,8 @@ class ServiceSettings(_Table):
     def _check_public_url(cls, url: str) -> str:
         if url and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", url):
             raise ValueError('write the address that WeChat reaches, such as "https://scan.example.com"')
+        if url.rstrip("/").endswith("/wechat/callback"):
+            raise ValueError("leave /wechat/callback out: scanhook adds it")
         return url.rstrip("/")
 
 
