@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import shutil
+import ssl
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from scanhook.envelope import Keyring
+from scanhook.sandbox import Push
+from scanhook.settings import House
+from tests.conftest import OPENID
+from tests.serving import free_port, scan_push, serving, stock, verdict_in, wait_for
+
+CONFIG = Path(__file__).parent.parent.parent / "deploy" / "nginx.conf"
+NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+
+pytestmark = pytest.mark.skipif(not NGINX, reason="nginx is not installed, and pip brings none: apt-get install nginx")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    url: str
+    folder: Path
+
+    def push(self, push: Push) -> httpx2.Response:
+        trust = ssl.create_default_context(cafile=str(self.folder / "cert.pem"))
+        with httpx2.Client(verify=trust, trust_env=False) as client:
+            return client.post(f"{self.url}?{push.query}", content=push.body)
+
+    def logs(self) -> str:
+        return "".join(path.read_text() for path in sorted(self.folder.glob("*.log")))
+
+
+@pytest.fixture
+def upstream() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def proxy(tmp_path: Path, upstream: int) -> Iterator[Proxy]:
+    folder, port = tmp_path / "nginx", free_port()
+    folder.mkdir()
+    make_certificate = (
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+    )
+    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
+    subprocess.run([*make_certificate.split(), *files], check=True, capture_output=True)
+    text = CONFIG.read_text(encoding="utf-8")
+    for shipped, here in (
+        ("listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;"),
+        ("http://127.0.0.1:8000;", f"http://127.0.0.1:{upstream};"),
+        ("/etc/ssl/scan.example.com.pem", str(folder / "cert.pem")),
+        ("/etc/ssl/scan.example.com.key", str(folder / "key.pem")),
+        ("/var/log/nginx/", f"{folder}/"),
+    ):
+        assert shipped in text
+        text = text.replace(shipped, here)
+    temporary = "".join(
+        f"{name}_temp_path {folder}/{name};" for name in ("proxy", "client_body", "fastcgi", "uwsgi", "scgi")
+    )
+    (folder / "nginx.conf").write_text(
+        f"daemon off; pid {folder}/pid; error_log {folder}/main.log crit; events {{}}\nhttp {{ {temporary}\n{text}\n}}\n"
+    )
+    process = subprocess.Popen(
+        [str(NGINX), "-c", str(folder / "nginx.conf"), "-p", str(folder)], stderr=subprocess.PIPE
+    )
+    try:
+        wait_for(lambda: (folder / "pid").exists() or process.poll() is not None, "nginx is up")
+        yield Proxy(url=f"https://127.0.0.1:{port}/wechat/callback", folder=folder)
+    finally:
+        process.terminate()
+        _, complaint = process.communicate()
+    assert complaint == b""
+
+
+def test_a_push_through_the_shipped_nginx_configuration_is_answered(
+    proxy: Proxy, upstream: int, house: House, keys: Keyring, tmp_path: Path
+) -> None:
+    stock(house)
+    with serving(house, tmp_path, port=upstream):
+        answer = proxy.push(scan_push(keys=keys))
+        refused = proxy.push(Push(query="", body=b"<xml/>"))
+    assert (answer.status_code, verdict_in(answer.content, keys=keys)) == (200, "real")
+    assert (refused.status_code, refused.text) == (403, "not authentic")
+
+
+def test_no_log_of_nginx_holds_the_query(
+    proxy: Proxy, upstream: int, house: House, keys: Keyring, tmp_path: Path
+) -> None:
+    with serving(house, tmp_path, port=upstream):
+        proxy.push(scan_push(keys=keys))
+    assert proxy.push(scan_push(keys=keys)).status_code == 502  # nobody listens any more
+    logs = proxy.logs()
+    assert logs.count('"POST /wechat/callback"') == 2
+    assert OPENID not in logs
+    assert "signature" not in logs
+
+
+def test_a_body_that_is_too_large_never_reaches_the_service(proxy: Proxy) -> None:
+    assert proxy.push(Push(query="timestamp=1", body=b"x" * (64 * 1024 + 1))).status_code == 413
