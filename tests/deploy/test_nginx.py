@@ -60,9 +60,8 @@ def proxy(tmp_path: Path, upstream: int) -> Iterator[Proxy]:
     ):
         assert shipped in text
         text = text.replace(shipped, here)
-    temporary = "".join(
-        f"{name}_temp_path {folder}/{name};" for name in ("proxy", "client_body", "fastcgi", "uwsgi", "scgi")
-    )
+    kinds = ("proxy", "client_body", "fastcgi", "uwsgi", "scgi")
+    temporary = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
     (folder / "nginx.conf").write_text(
         f"daemon off; pid {folder}/pid; error_log {folder}/main.log crit; events {{}}\nhttp {{ {temporary}\n{text}\n}}\n"
     )
