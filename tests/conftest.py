@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from scanhook.cli.common import storage_of
 from scanhook.cli.init import NewHouse, make_house
+from scanhook.clock import SystemClock
 from scanhook.envelope import AesKey, Keyring, Mode
+from scanhook.journal import open_journal
+from scanhook.registry import import_codes, open_registry
 from scanhook.settings import House, load_settings
-from scanhook.storage import Pepper
+from scanhook.storage import Pepper, StorageUrl
 
 TOKEN = "AAAAA"
 ENCODED_KEY = "A" * 43
 APP_ID = "wxba5fad812f8e6fb9"
 ORIGINAL_ID = "gh_fbe8a958756e"
 OPENID = "otAzGjrJVN21mpDF4ZWQiYZwdK0Y"
+CODES = """\
+keystandard,keystr,extinfo,status,batch
+qrcode,moment-frame,GENUINE0001,active,autumn
+qrcode,moment-frame,GENUINE0002,active,autumn
+qrcode,moment-frame,PRINTED0003,inactive,winter
+"""
+"""Sample codes, one for each common verdict; COPIED99999 is in no file."""
 
 _VECTORS: list[dict[str, Any]] = json.loads((Path(__file__).parent / "samples" / "vectors.json").read_text())
 
@@ -54,8 +66,52 @@ def pepper() -> Pepper:
     return Pepper(secret=bytes(range(32)))
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> House:
-    """Return a new house whose account has the keys of the official vectors."""
+@pytest.fixture(scope="session")
+def _new_house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make one house to copy from: a disk takes its time over new databases."""
     new = NewHouse(app_id=APP_ID, original_id=ORIGINAL_ID, token=TOKEN, encoding_aes_key=ENCODED_KEY)
-    return load_settings(make_house(tmp_path / "house", new))
+    return make_house(tmp_path_factory.mktemp("new") / "house", new)
+
+
+@pytest.fixture(scope="session")
+def empty_storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with an empty registry and journal of the pepper above, to be copied: making one is slow."""
+    folder = tmp_path_factory.mktemp("storage") / "data"
+    url, pepper = StorageUrl(engine="sqlite", folder=folder), Pepper(secret=bytes(range(32)))
+    open_registry(url, pepper=pepper, clock=SystemClock()).close()
+    open_journal(url, pepper=pepper).close()
+    return folder
+
+
+@pytest.fixture
+def house(tmp_path: Path, _new_house: Path) -> House:
+    """Return a new house whose account has the keys of the official vectors."""
+    return copy_house(_new_house, tmp_path / "house")
+
+
+@pytest.fixture(scope="session")
+def _stocked_house(tmp_path_factory: pytest.TempPathFactory, _new_house: Path) -> Path:
+    """Make one house with sample codes to copy from."""
+    house = copy_house(_new_house, tmp_path_factory.mktemp("stocked") / "house")
+    stock(house)
+    return house.path
+
+
+@pytest.fixture
+def stocked_house(tmp_path: Path, _stocked_house: Path) -> House:
+    """Return a new house with the keys of the official vectors and sample codes."""
+    return copy_house(_stocked_house, tmp_path / "house")
+
+
+def copy_house(path: Path, folder: Path) -> House:
+    """Copy a house that nobody has open, by its settings file."""
+    shutil.copytree(path.parent, folder)
+    return load_settings(folder / path.name)
+
+
+def stock(house: House, *, account: str = "main", codes: str = CODES) -> None:
+    """Import codes into a house's registry."""
+    file = house.base / "codes.csv"
+    file.write_text(codes, encoding="utf-8")
+    with storage_of(house) as storage:
+        assert import_codes(storage.registry, file, pepper=storage.pepper, account=account).finished

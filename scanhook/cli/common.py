@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from scanhook.clock import SystemClock
 from scanhook.errors import Refused
@@ -138,9 +139,10 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, titl
     """Print a table for people."""
     table = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
+        # A text of the users' own may hold brackets, which rich would take for its markup.
+        table.add_row(*(cell if isinstance(cell, Text) else Text("" if cell is None else str(cell)) for cell in row))
     console.print(table)
 
 

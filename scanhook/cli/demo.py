@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 import httpx2
+from rich.text import Text
 
 from scanhook.cli.common import CodeName, console, show_table, storage_of
 from scanhook.cli.init import NewHouse, make_house
@@ -35,9 +36,9 @@ qrcode,moment-frame,GENUINE0002,active,autumn
 qrcode,moment-frame,PRINTED0003,inactive,winter
 """
 _SCANS = (
-    ("a genuine item", "qrcode/moment-frame/GENUINE0001", "real"),
-    ("a code that was never printed", "qrcode/moment-frame/COPIED99999", "fake"),
-    ("printed, and not activated yet", "qrcode/moment-frame/PRINTED0003", "not_active"),
+    ("qrcode/moment-frame/GENUINE0001", "real"),
+    ("qrcode/moment-frame/COPIED99999", "fake"),
+    ("qrcode/moment-frame/PRINTED0003", "not_active"),
 )
 
 
@@ -51,6 +52,7 @@ def demo(context: click.Context, port: int | None, *, check: bool) -> None:
     """Start a service with sample codes in a folder of its own, and send it three real, encrypted pushes."""
     port = port or (_free_port() if check else 8000)
     bind = f"127.0.0.1:{port}"
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the folder goes and the service ends
     try:
         check_port(bind)
     except Refused:
@@ -112,13 +114,13 @@ def _try_out(house: House, url: str) -> bool:
     """Send a push for each sample code, print a table, and tell whether every answer was right."""
     keys = keyring(house.settings.accounts["main"])
     rows, right = [], True
-    for what, name, expected in _SCANS:
+    for name, expected in _SCANS:
         reply = send(url, scan(CodeName.parse(name), keys=keys), keys=keys)
         well = reply.verdict == expected
         right = right and well
-        mark = "[green]✓[/]" if well else "[red]✗[/]"
-        rows.append((what, name, expected, f"{mark} {reply.verdict or reply.status}", f"{reply.seconds * 1000:.0f} ms"))
-    show_table(("item", "code", "expected", "answered", "in"), rows, title="Encrypted pushes, sent over HTTP")
+        answered = Text(f"{'✓' if well else '✗'} {reply.verdict or reply.status}", style="green" if well else "red")
+        rows.append((name, expected, answered, f"{reply.seconds * 1000:.0f} ms"))
+    show_table(("code", "expected", "answered", "in"), rows, title="Encrypted pushes, sent over HTTP")
     return right
 
 
@@ -126,9 +128,9 @@ def _explain(house: House, bind: str) -> None:
     config = f"--config {house.path}"
     console.print(
         f"\nThe service runs on http://{bind}/wechat/callback. Try it from another terminal:\n"
-        f"  scanhook simulate http://{bind}/wechat/callback {config} --code {_SCANS[0][1]}\n"
+        f"  scanhook simulate http://{bind}/wechat/callback {config} --code {_SCANS[0][0]}\n"
         f"  scanhook scans tail --follow {config}\n"
-        f"  scanhook codes check {_SCANS[0][1]} {config}\n"
+        f"  scanhook codes check {_SCANS[0][0]} {config}\n"
         f"  curl http://{bind}/metrics\n\n"
         "Ctrl-C ends it; nothing of it stays.",
         soft_wrap=True,
@@ -137,7 +139,6 @@ def _explain(house: House, bind: str) -> None:
 
 
 def _stay(process: subprocess.Popen[bytes]) -> None:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         process.wait()
     except KeyboardInterrupt:

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from scanhook.clock import SystemClock
+from scanhook.envelope import AesKey, Keyring, Mode
 from scanhook.errors import Refused
 from scanhook.journal import open_journal
 from scanhook.registry import open_registry
@@ -95,6 +96,7 @@ def make_house(folder: Path, new: NewHouse) -> Path:
     for path in (config, secret_folder / "pepper", folder / "data"):
         if path.exists():
             raise Refused(f"{path} is there already: choose another folder, or go on with the house that is there")
+    settings = _settings(new)
     try:
         secret_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         pepper = Pepper.create(secret_folder / "pepper")
@@ -103,7 +105,7 @@ def make_house(folder: Path, new: NewHouse) -> Path:
         open_registry(url, pepper=pepper, clock=clock).close()
         open_journal(url, pepper=pepper).close()
         # Last, so that a folder without it was not finished.
-        _write_private(config, _settings(new))
+        _write_private(config, settings)
     except OSError as error:
         raise Refused(f"{error.filename} cannot be made: {error.strerror}") from None
     return config
@@ -116,6 +118,17 @@ def _settings(new: NewHouse) -> str:
     for name, value in values.items():
         if not value.isascii() or not value.isprintable() or '"' in value or "\\" in value:
             raise Refused(f"{name} holds characters that no id or secret of WeChat's has")
+    try:
+        # The ids may still be empty; whatever is given must be right.
+        Keyring(
+            mode=Mode(new.mode),
+            original_id=new.original_id or "gh_",
+            receive_id=new.app_id or "wx",
+            tokens=(token,),
+            aes_keys=(AesKey(encoded=key),),
+        )
+    except ValueError as error:
+        raise Refused(str(error)) from None
     return _TEMPLATE.format(bind=new.bind, mode=new.mode, **values)
 
 

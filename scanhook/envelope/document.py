@@ -111,15 +111,13 @@ def _read_xml(text: bytes) -> Document:
 
 def _read_json(text: bytes) -> Document:
     try:
-        members = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        members: dict[str, object] = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
     except Malformed:
         raise
     except RecursionError:
         raise Malformed(f"the document has more than {DEPTH_MAX} levels", kind="syntax") from None
     except ValueError:
         raise Malformed("the JSON is not well-formed", kind="syntax") from None
-    if not isinstance(members, dict):  # pragma: no cover  (it begins with a brace)
-        raise Malformed("the JSON is not an object", kind="syntax")
     _check_depth(members)
     return members
 

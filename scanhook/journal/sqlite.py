@@ -83,11 +83,13 @@ class SqliteJournal:
             elif verdict is not None:
                 connection.execute(_COMPLETE, (*decision, scan.identity))
             decided_now = verdict is not None and bool(connection.changes())
+            # What was just added need not be read back; what was there is answered as it was.
+            if added:
+                entry = _entry((number, *facts[1:], *decision[:4], *decision[5:]))
+            else:
+                entry = _entry(rows_of(connection, _FIND, (scan.identity,))[0])
             if decided_now:
-                self._count(connection, tag=decision[5], person=scan.person, at=_ms(scan.received_at))
-            row = None if added else rows_of(connection, _FIND, (scan.identity,))[0]
-        # What was just added need not be read back; what was there is answered as it was.
-        entry = _entry(row or (number, *facts[1:], *decision[:4], *decision[5:]))
+                self._count(connection, tag=decision[5], person=scan.person, at=_ms(entry.received_at))
         return Recorded(
             entry=entry, repeated=not added, decided_now=decided_now, commit_s=time.perf_counter() - started
         )
@@ -150,6 +152,7 @@ class SqliteJournal:
 
     def probe(self) -> None:
         """Write to the journal, and read its pepper."""
+        self.database.check_in_place()
         with self.database.writing() as connection:
             connection.execute(
                 "INSERT INTO meta (name, value) VALUES ('probed_at', ?) "

@@ -77,7 +77,7 @@ def _page_visit(document: Document, head: dict[str, Any]) -> Message:
 def _subscribe(document: Document, head: dict[str, Any]) -> Message:
     # ExtInfo is free text and may hold a bar of its own, hence at most three cuts.
     scene, *rest = _text(document, "EventKey", absent="").split("|", 3)
-    if scene not in _PAGE_SCENES or len(rest) < 2:
+    if scene not in _PAGE_SCENES or len(rest) < 2 or not all(rest[:2]):
         return _build(OtherEvent, **head, event="subscribe")
     key_standard, key_str, ext_info = (*rest, "")[:3]
     return _build(PageSubscribe, **head, scene=scene, key_standard=key_standard, key_str=key_str, ext_info=ext_info)
@@ -88,7 +88,7 @@ def _enter_session(document: Document, head: dict[str, Any]) -> Message:
 
 
 def _scan_region(document: Document, head: dict[str, Any]) -> Message:
-    return _build(ScanRegion, **head, **_product(document), region_code=_text(document, "RegionCode"))
+    return _build(ScanRegion, **head, **_product(document), region_code=_text(document, "RegionCode", absent=""))
 
 
 def _review_result(document: Document, head: dict[str, Any]) -> Message:
@@ -137,6 +137,8 @@ def _text(document: Document, name: str, *, absent: str | None = None) -> str:
         raise Malformed(f"{name} is missing", kind="field")
     if not isinstance(value, str):
         raise Malformed(f"{name} is not a text", kind="field")
+    if not value and absent is None:
+        raise Malformed(f"{name} is empty", kind="field")
     if len(value) > TEXT_MAX_CHARS:
         raise Malformed(f"{name} has more than {TEXT_MAX_CHARS} characters", kind="field")
     if _FORBIDDEN.search(value):

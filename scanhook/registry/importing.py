@@ -6,7 +6,7 @@ import csv
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice, pairwise
 from pathlib import Path
 from struct import Struct
@@ -71,10 +71,13 @@ def import_codes(
     :raises Refused: when another import is running.
     :raises StorageError: when the registry cannot be written. Nothing of the file is visible then.
     """
+    rejects = rejects or path.with_name(path.name + ".rejects.csv")
+    if rejects.resolve() == path.resolve():
+        raise CodeFileRefused(f"the rejects would overwrite {path}: name another file with --rejects")
     with (
         store.importing(),
         Spool(record_bytes=_RECORD_BYTES) as spool,
-        _Rejects(rejects or path.with_name(path.name + ".rejects.csv")) as refused,
+        _Rejects(rejects) as refused,
     ):
         default_batch = batch or path.name.removesuffix(".gz").removesuffix(".csv")[:64]
         reading = _Reading(store=store, pepper=pepper, account=account, batch=default_batch, spool=spool)
@@ -91,10 +94,7 @@ def import_codes(
             refused=refused.count,
             finished=bool(loaded),
             rejects=refused.path if refused.count else None,
-            piles=tuple(
-                Pile(product=pile.product, batch=pile.batch, state=pile.state, codes=codes)
-                for pile, codes in zip(piles, loaded, strict=False)
-            ),
+            piles=tuple(replace(pile, codes=codes) for pile, codes in zip(piles, loaded, strict=False)),
         )
 
 
@@ -113,6 +113,7 @@ class _Reading:
     _pile_products: list[Product] = field(default_factory=list)
     _pile_codes: Counter[int] = field(default_factory=Counter)
     _positions: Counter[tuple[bytes, str]] = field(default_factory=Counter)
+    _pile_last: dict[int, int] = field(default_factory=dict)
 
     def read(self, file: CodeFile, refused: _Rejects, progress: Progress) -> None:
         for number, line in file.lines(lambda done: progress("read", done, file.size_bytes)):
@@ -140,7 +141,7 @@ class _Reading:
             self._pile_products.append(product)
         self._pile_codes[pile] += 1
         self._positions[product.id, batch] += 1
-        position = self._positions[product.id, batch]
+        position = self._pile_last[pile] = self._positions[product.id, batch]
         self.spool.add(self.pepper.tag(product.id, normal) + _TAIL.pack(number, pile, position))
 
     def _product(self, key_standard: str, key_str: str) -> Product | LineRefused:
@@ -169,7 +170,13 @@ class _Reading:
     def piles(self) -> Iterator[Pile]:
         """Yield the piles in the order of their numbers."""
         for (_, batch, state), number in self._piles.items():
-            yield Pile(product=self._pile_products[number], batch=batch, state=state, codes=self._pile_codes[number])
+            yield Pile(
+                product=self._pile_products[number],
+                batch=batch,
+                state=state,
+                codes=self._pile_codes[number],
+                last=self._pile_last[number],
+            )
 
     def rows(self, parts: list[Part]) -> Iterator[tuple[int, CodeRow]]:
         """Yield each code that is left, with the number of its line, sorted by tag."""
@@ -193,7 +200,7 @@ def _load(
     """Store every code and show the import. Returns how many codes each pile brought; nothing if it was taken back."""
     import_id, parts = store.begin_import(name, piles)
     loaded = Counter({part.id: 0 for part in parts})
-    total, done = len(reading.spool), 0
+    total, done = len(reading.spool) - len(reading.doubled), 0
     try:
         rows = reading.rows(parts)
         while chunk := list(islice(rows, LOAD_ROWS)):

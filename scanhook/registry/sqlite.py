@@ -94,12 +94,12 @@ class SqliteRegistry(SqliteImports):
 
     def add_product(self, product: Product) -> Product:
         """Add a product."""
-        if self.find_product(product.account, product.key_standard, product.key_str):
-            raise Refused(
-                f"the product {product.key_standard}/{product.key_str} is there already: "
-                "change it with `scanhook products set`"
-            )
         with self.database.writing() as connection:
+            if self.find_product(product.account, product.key_standard, product.key_str):
+                raise Refused(
+                    f"the product {product.key_standard}/{product.key_str} is there already: "
+                    "change it with `scanhook products set`"
+                )
             hidden = self._find_product(product.account, product.key_standard, product.key_str, shown=False)
             if hidden:
                 raise Refused(
@@ -148,6 +148,7 @@ class SqliteRegistry(SqliteImports):
 
     def probe(self) -> None:
         """Prove that the registry can be read, and belongs to the pepper."""
+        self.database.check_in_place()
         self.look_up("", "", "", "")
 
     def close(self) -> None:
@@ -173,7 +174,7 @@ class _Cache:
     :param parts: by id: the batch's name, the states of part and batch, activation and expiry; ``None`` is not shown.
     """
 
-    version: tuple[int, int]
+    version: tuple[apsw.Connection, int, int]
     products: dict[tuple[str, str, str], Product] = field(default_factory=dict)
     parts: dict[int, tuple[Any, ...] | None] = field(default_factory=dict)
 

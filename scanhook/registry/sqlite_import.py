@@ -75,8 +75,8 @@ class SqliteImports:
         """Show an import."""
         with self.database.writing() as connection:
             connection.execute(
-                "UPDATE batches SET positions = positions + "
-                "(SELECT sum(codes) FROM parts WHERE batch_id = batches.id AND import_id = ?) "
+                "UPDATE batches SET positions = "
+                "(SELECT max(last) FROM parts WHERE batch_id = batches.id AND import_id = ?) "
                 "WHERE id IN (SELECT batch_id FROM parts WHERE import_id = ?)",
                 (import_id, import_id),
             )
@@ -157,7 +157,7 @@ class SqliteImports:
             raise StorageError(f"{self.database.path} has no pepper: restore it from a backup")
         batch_id, positions = rows[0]
         connection.execute(
-            "INSERT INTO parts (import_id, batch_id, state, codes) VALUES (?, ?, ?, ?)",
-            (import_id, batch_id, pile.state, pile.codes),
+            "INSERT INTO parts (import_id, batch_id, state, codes, last) VALUES (?, ?, ?, ?, ?)",
+            (import_id, batch_id, pile.state, pile.codes, positions + pile.last),
         )
         return Part(id=connection.last_insert_rowid(), offset=positions)

@@ -60,12 +60,14 @@ class Pile:
     """The codes of one batch and state in a file that is being imported.
 
     :param codes: how many.
+    :param last: the highest position in the batch that one of them has, counted from 1 in this file.
     """
 
     product: Product
     batch: str
     state: State
     codes: int
+    last: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import xmltodict
 
-from scanhook.envelope import Document, Format, Keyring, Mode, decrypt, encrypt, read_document, sign
+from scanhook.envelope import Document, Format, Keyring, Mode, decrypt, encrypt, read_document, sign, verify_signature
 from scanhook.errors import NotAuthentic
 
 __all__ = ["Push", "compose_echo", "compose_push", "open_answer"]
@@ -78,6 +78,8 @@ def open_answer(body: bytes, *, keys: Keyring) -> Document | None:
     if isinstance(encrypted, str):
         if not keys.aes_keys:
             raise NotAuthentic("the answer is sealed, and the account has no EncodingAESKey", kind="mode")
+        signed = (str(document.get("TimeStamp")), str(document.get("Nonce")), encrypted)
+        verify_signature(str(document.get("MsgSignature")), tokens=keys.tokens, signed=signed)
         _, document = read_document(decrypt(encrypted, key=keys.aes_keys[0], receive_id=keys.receive_id))
     return document
 
@@ -86,4 +88,4 @@ def _write(fields: dict[str, object], format_: Format) -> bytes:
     if format_ is Format.JSON:
         return json.dumps(fields, ensure_ascii=False).encode()
     written: str = xmltodict.unparse({"xml": fields}, full_document=False)
-    return written.encode()
+    return written.replace("\r", "&#13;").encode()  # or a reader would take it for a line feed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tomllib
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_settings import SettingsError as PydanticSettingsError
 
 from scanhook.errors import SettingsError
 from scanhook.settings.model import Settings
@@ -22,6 +24,8 @@ CONFIG_VARIABLE = "SCANHOOK_CONFIG"
 DEFAULT_CONFIG = "scanhook.toml"
 
 _VARIABLE = re.compile(r"SCANHOOK_(CONFIG$|(" + "|".join(name.upper() for name in Settings.model_fields) + r")__)")
+_LISTS = ("CHAIN", "PREVIOUS_TOKENS", "PREVIOUS_ENCODING_AES_KEYS")
+_NO_SUCH_SETTING = "there is no such setting; the README lists them all"
 # Kubernetes gives every container these, wherever a service is called scanhook.
 _KUBERNETES = re.compile(r"SCANHOOK_(SERVICE_(HOST|PORT)|PORT)(_|$)")
 
@@ -65,13 +69,14 @@ def load_settings(path: Path) -> House:
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: this is not TOML: {error}") from None
     try:
+        _refuse_private(tables, path, text)
         _let_environment_win(tables, os.environ)
         return House(path=path, settings=Settings(**_with_paths(tables, path.parent)))
     except ValidationError as error:
         faults = [_sentence(fault, path, text) for fault in error.errors(include_url=False, include_input=False)]
         raise SettingsError("\n".join(faults)) from None
-    except ValueError as error:  # a list in the environment that is not JSON
-        raise SettingsError(f"environment: {error}") from None
+    except PydanticSettingsError:
+        raise SettingsError(_bad_list(os.environ)) from None
 
 
 def _read(path: Path) -> str:
@@ -93,6 +98,25 @@ def _check_environment(environ: Mapping[str, str]) -> None:
             raise SettingsError(
                 f"environment: {name} is no setting; the settings are called like SCANHOOK_SERVICE__BIND"
             )
+
+
+def _refuse_private(tables: dict[str, Any], path: Path, text: str) -> None:
+    """Refuse names that the settings library takes for switches of its own."""
+    for name in tables:
+        if name.startswith("_"):
+            line = line_of(text, (name,))
+            raise SettingsError(f"{path}, line {line}: {name}: {_NO_SUCH_SETTING}")
+
+
+def _bad_list(environ: Mapping[str, str]) -> str:
+    """Name the variable of the environment that should hold a list and does not."""
+    for variable in sorted(filter(_VARIABLE.match, environ)):
+        if variable.split("__")[-1] in _LISTS:
+            try:
+                json.loads(environ[variable])
+            except ValueError:
+                return f'environment, {variable}: write a list in JSON, such as ["…", "…"]'
+    return "environment: a value cannot be read: write whole tables as single values, such as SCANHOOK_SERVICE__BIND"
 
 
 def _let_environment_win(tables: dict[str, Any], environ: Mapping[str, str]) -> None:
@@ -123,13 +147,17 @@ def _sentence(fault: Mapping[str, Any], path: Path, text: str) -> str:
     place = tuple(str(part) for part in fault["loc"] if part != "[key]")
     message = str(fault["msg"]).removeprefix("Value error, ")
     if fault["type"] == "extra_forbidden":
-        message = "there is no such setting; the README lists them all"
+        message = _NO_SUCH_SETTING
+    elif fault["type"] == "too_short" and place == ("accounts",):
+        message = "there is no account in it: add [accounts.main], or make a new file with `scanhook init DIR`"
     elif fault["type"] == "missing":
         message = "it is missing: add the table, or make a new file with `scanhook init DIR`"
     elif fault["type"] == "string_pattern_mismatch":
         message = "a name is a small letter, then up to 31 small letters, digits, `-` and `_`"
     # A rule about a whole table begins its sentence with the name of the value it is about.
-    line = line_of(text, (*place, message.split()[0])) or line_of(text, place)
-    variable = "SCANHOOK_" + "__".join(place).upper()
-    where = f"environment, {variable}" if variable in os.environ else f"{path}, line {line}" if line else str(path)
+    inner = (*place, message.split()[0])
+    line = line_of(text, inner) or line_of(text, place)
+    variables = ["SCANHOOK_" + "__".join(names).upper() for names in (inner, place)]
+    variable = next((name for name in variables if name in os.environ), None)
+    where = f"environment, {variable}" if variable else f"{path}, line {line}" if line else str(path)
     return f"{where}: {'.'.join(place)}: {message}"

@@ -6,7 +6,6 @@ database when the WAL is reset), and it is twice as fast from Python.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import threading
 import time
@@ -15,6 +14,7 @@ from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import apsw
 
@@ -24,7 +24,7 @@ from scanhook.storage.pepper import Pepper
 __all__ = ["Database", "rows_of"]
 
 BUSY_WAIT_S = 2.5
-_BUSY_SLEEP_S = 0.001
+_BUSY_SLEEP_S = 0.0002
 _SYNCHRONOUS_FULL = 2
 
 
@@ -51,8 +51,8 @@ class Database:
         self._pepper = pepper
         self._local = threading.local()
         self._write_lock = threading.Lock()
-        self._connections: list[apsw.Connection] = []
-        self._queue_file: int | None = None
+        # By connection, which file it has open; a thread's connection goes when the thread has ended.
+        self._opened: WeakKeyDictionary[apsw.Connection, tuple[int, int]] = WeakKeyDictionary()
         self._written = 0
         self._pid = os.getpid()
         scripts = sorted(resources.files(package).joinpath("schema").iterdir(), key=lambda script: script.name)
@@ -70,13 +70,11 @@ class Database:
         """This thread's connection."""
         if self._pid != os.getpid():
             # A connection must not be used, nor even closed, on the far side of a fork.
-            self._local, self._pid, self._connections = threading.local(), os.getpid(), []
+            self._local, self._pid, self._opened = threading.local(), os.getpid(), WeakKeyDictionary()
             self._write_lock = threading.Lock()
-            self._close_queue()
         found: apsw.Connection | None = getattr(self._local, "connection", None)
         if found is None:
             found = self._local.connection = self._open()
-            self._connections.append(found)
         return found
 
     @contextmanager
@@ -93,8 +91,6 @@ class Database:
             if not self._write_lock.acquire(timeout=BUSY_WAIT_S):
                 raise StorageError(f"{self.path.name} is busy with another write")
             try:
-                # Workers queue here and not at SQLite's own lock, where whoever sleeps longest may wait for ever.
-                fcntl.flock(self._queue(), fcntl.LOCK_EX)
                 connection.execute("BEGIN IMMEDIATE")
                 try:
                     yield connection
@@ -104,14 +100,23 @@ class Database:
                         connection.execute("ROLLBACK")
                     raise
             finally:
-                fcntl.flock(self._queue(), fcntl.LOCK_UN)
                 self._write_lock.release()
                 self._written += 1
 
-    def version(self) -> tuple[int, int]:
+    def version(self) -> tuple[apsw.Connection, int, int]:
         """Return what changes with every commit to the file, by whomever: for caches of what was read from it."""
-        # SQLite's own number leaves out what this very connection wrote.
-        return self.connection.pragma("data_version"), self._written
+        # SQLite's number leaves out what this very connection wrote, and says nothing between two connections.
+        return self.connection, self.connection.pragma("data_version"), self._written
+
+    def check_in_place(self) -> None:
+        """Find out whether the file at our path is still the one that is open.
+
+        :raises StorageError: when it was moved away or exchanged.
+        """
+        with self.wording():
+            connection, found = self.connection, self.path.stat()
+        if self._opened[connection] != (found.st_dev, found.st_ino):
+            raise StorageError(f"{self.path} was exchanged while scanhook runs: restart it")
 
     def describe(self) -> str:
         """Name the engine and how safe a commit is, for people; read back from SQLite itself."""
@@ -122,17 +127,10 @@ class Database:
     def close(self) -> None:
         """Close every connection of this process."""
         if self._pid == os.getpid():
-            for connection in self._connections:
+            for connection in list(self._opened):
                 connection.close()
-            self._close_queue()
-        self._connections.clear()
+        self._opened = WeakKeyDictionary()
         self._local = threading.local()
-
-    def _close_queue(self) -> None:
-        # After a fork the descriptor is the parent's too, and a lock taken by one would be the other's as well.
-        if self._queue_file is not None:
-            os.close(self._queue_file)
-            self._queue_file = None
 
     @contextmanager
     def wording(self) -> Iterator[None]:
@@ -144,13 +142,9 @@ class Database:
         except OSError as error:
             raise StorageError(f"{self.path}: {error.strerror}") from error
 
-    def _queue(self) -> int:
-        if self._queue_file is None:
-            self._queue_file = os.open(f"{self.path}.queue", os.O_RDWR | os.O_CREAT, 0o600)
-        return self._queue_file
-
     def _open(self) -> apsw.Connection:
         connection = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READWRITE)
+        file = self.path.stat()
         deadline = [0.0]
 
         def keep_trying(tries: int) -> bool:
@@ -161,10 +155,14 @@ class Database:
             return time.monotonic() < deadline[0]
 
         connection.set_busy_handler(keep_trying)
+        if not connection.pragma("user_version") and rows_of(connection, "SELECT 1 FROM sqlite_schema"):
+            connection.close()
+            raise StorageError(f"{self.path} is a database, but not one of scanhook's: move it out of the way")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         if _durability(connection) != ("wal", _SYNCHRONOUS_FULL):
             raise StorageError(f"{self.path}: SQLite cannot make commits durable here: put the folder on a local disk")
+        self._opened[connection] = (file.st_dev, file.st_ino)
         return connection
 
     def _check_schema(self) -> None:
@@ -183,8 +181,6 @@ class Database:
         with self.writing() as connection:
             if connection.pragma("user_version"):
                 return  # another process was faster
-            if connection.execute("SELECT count(*) FROM sqlite_schema").get:
-                raise StorageError(f"{self.path} is a database, but not one of scanhook's: move it out of the way")
             for script in self._schema:
                 for statement in script.split(";\n"):
                     if statement.strip():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from scanhook.errors import SettingsError
+from scanhook.errors import SettingsError, StorageError
 
 __all__ = ["StorageUrl"]
 
@@ -29,7 +29,10 @@ class StorageUrl:
         :param base: the folder of the settings file, which a relative folder starts from.
         :raises SettingsError: when the scheme names no engine, or there is no folder.
         """
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            raise SettingsError("storage.url is no URL: write sqlite:///data") from None
         if parts.scheme != "sqlite":
             raise SettingsError(
                 f"storage.url starts with `{parts.scheme}:`, and this version keeps its storage in `sqlite:///FOLDER`"
@@ -37,3 +40,17 @@ class StorageUrl:
         if parts.netloc or len(parts.path) < 2:
             raise SettingsError("storage.url needs three slashes and a folder: sqlite:///data")
         return cls(engine=parts.scheme, folder=base / parts.path[1:])
+
+    def check_made(self) -> None:
+        """Find out whether there is a storage: only ``init`` makes one.
+
+        A service that made an empty one in the place of a lost one would know no product any more.
+
+        :raises StorageError: when a file is missing.
+        """
+        for name in ("registry.db", "journal.db"):
+            if not (self.folder / name).exists():
+                raise StorageError(
+                    f"{self.folder / name} is missing: is the disk mounted? Put the file back from a backup, "
+                    "or make a new house with `scanhook init`"
+                )

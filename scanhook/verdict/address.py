@@ -12,13 +12,14 @@ from scanhook.errors import VerifierFailed
 __all__ = ["GuardedTransport", "is_public"]
 
 
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+
+
 def is_public(address: str) -> bool:
     """Tell whether an IP address lies on the public internet."""
     ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        embedded = ip.ipv4_mapped or ip.sixtofour or (ip.teredo and ip.teredo[1])
-        if embedded:
-            return False
+    if isinstance(ip, ipaddress.IPv6Address) and (ip not in _GLOBAL_UNICAST or ip.sixtofour or ip.teredo):
+        return False  # an IPv4 address may hide in it, or it leads nowhere
     return ip.is_global and not ip.is_multicast
 
 
@@ -42,7 +43,7 @@ class GuardedTransport(httpx2.BaseTransport):
         host, port = request.url.host, request.url.port or {"https": 443, "http": 80}[request.url.scheme]
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError:
+        except (OSError, UnicodeError):
             raise VerifierFailed("the verifier's host name cannot be found") from None
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         if not self._private and not all(is_public(address) for address in addresses):

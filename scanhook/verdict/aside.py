@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Generic, TypeVar
 
@@ -40,11 +40,17 @@ class Aside:
         if not self._queue.acquire(blocking=False):
             raise Undecided("too many scans wait for a verifier")
         handover = _Handover(late)
-        future = self._pool.submit(self._call, call, handover)
+        try:
+            future = self._pool.submit(self._call, call, handover)
+        except RuntimeError:
+            self._queue.release()
+            raise Undecided("the service is stopping") from None
         why = "all places to wait for a verifier are taken"
         if self._places.acquire(blocking=False):
             try:
                 return future.result(wait_s)
+            except CancelledError:
+                why = "the service is stopping"
             except FutureTimeoutError:
                 why = f"the verifiers took longer than {wait_s:.1f} s"
             finally:

@@ -37,11 +37,17 @@ class Finding:
     :param reason: why; it names the verdict, as the product's settings say.
     :param code_result: a verdict of the verifier's own, over what the product's settings say of the reason.
     :param look_up: what the registry found, from a verifier that asked it.
+    :raises ValueError: when reason or verdict is not one of those there are.
     """
 
     reason: Reason
     code_result: CodeResult | None = None
     look_up: LookUp | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", Reason(self.reason))
+        if self.code_result is not None:
+            object.__setattr__(self, "code_result", CodeResult(self.code_result))
 
 
 class Verifier(Protocol):

@@ -20,6 +20,9 @@ from scanhook.wire.service import Service, open_service
 __all__ = ["create_app", "create_blueprint", "create_door"]
 
 
+_OTHER_METHODS = ("CONNECT", "DELETE", "OPTIONS", "PATCH", "PUT", "TRACE")
+
+
 def create_app(config: House | Path | str | None = None) -> Flask:
     """Make the WSGI application.
 
@@ -91,9 +94,15 @@ def _add_callback(blueprint: Blueprint, callback: Callback) -> None:
         account = _known(callback.account(name))
         return _response(callback.push(account, request.query_string, _body()))
 
+    def refuse_method(name: str = "") -> Response:
+        response = _response(callback.refuse_method(_known(callback.account(name)), request.method))
+        response.headers["Allow"] = "GET, HEAD, POST"
+        return response
+
     for path in (CALLBACK_PATH, f"{CALLBACK_PATH}/<name>"):
         blueprint.add_url_rule(path, view_func=verify_url, methods=["GET"], provide_automatic_options=False)
         blueprint.add_url_rule(path, view_func=push, methods=["POST"], provide_automatic_options=False)
+        blueprint.add_url_rule(path, view_func=refuse_method, methods=_OTHER_METHODS, provide_automatic_options=False)
 
 
 def _known(account: Account | None) -> Account:

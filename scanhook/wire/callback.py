@@ -73,6 +73,13 @@ class Callback:
         self._metrics.push_seconds.observe(time.perf_counter() - started)
         return answer
 
+    def refuse_method(self, account: Account, method: str) -> HttpAnswer:
+        """Answer a request that is neither GET nor POST."""
+        self._metrics.refusals.labels("method").inc()
+        why = "the callback takes GET (URL verification) and POST (pushes)"
+        log.warning("refused", status=405, reason="method", why=why, account=account.name, method=method)
+        return HttpAnswer(status=405, body=b"method not allowed\n", content_type=_TEXT)
+
     def _answered(self, account: Account, method: str, call: Callable[[], Answer]) -> HttpAnswer:
         try:
             answer = call()

@@ -100,6 +100,7 @@ def open_storage(house: House, *, clock: Clock) -> tuple[Pepper, RegistryStore, 
     """
     pepper = Pepper.load(house.pepper_path)
     url = StorageUrl.parse(house.settings.storage.url, base=house.base)
+    url.check_made()
     return pepper, open_registry(url, pepper=pepper, clock=clock), open_journal(url, pepper=pepper)
 
 

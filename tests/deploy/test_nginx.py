@@ -13,8 +13,8 @@ import pytest
 from scanhook.envelope import Keyring
 from scanhook.sandbox import Push
 from scanhook.settings import House
-from tests.conftest import OPENID
-from tests.serving import free_port, scan_push, serving, stock, verdict_in, wait_for
+from tests.conftest import OPENID, stock
+from tests.serving import free_port, scan_push, serving, verdict_in, wait_for
 
 CONFIG = Path(__file__).parent.parent.parent / "deploy" / "nginx.conf"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")

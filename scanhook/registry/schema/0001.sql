@@ -42,13 +42,14 @@ CREATE TABLE batches (
   UNIQUE (product_id, name)
 );
 
--- What one import brought to one batch in one state.
+-- What one import brought to one batch in one state; `last` is the highest position that it gave away.
 CREATE TABLE parts (
   id        INTEGER PRIMARY KEY,
   import_id INTEGER NOT NULL,
   batch_id  INTEGER NOT NULL,
   state     TEXT NOT NULL,
-  codes     INTEGER NOT NULL
+  codes     INTEGER NOT NULL,
+  last      INTEGER NOT NULL
 );
 
 CREATE TABLE codes (
