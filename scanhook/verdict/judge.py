@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from scanhook.errors import ScanhookError, Undecided, VerifierFailed
 from scanhook.registry import LookUp, Reason
 from scanhook.verdict.aside import Aside
-from scanhook.verdict.verifier import Question, Verdict, Verifier
+from scanhook.verdict.verifier import Finding, Question, Verdict, Verifier
 
 __all__ = ["BUDGET_S", "WAITERS_MAX", "Judge", "Link"]
 
@@ -83,6 +83,8 @@ class Judge:
             except Exception as error:
                 # Somebody else's verifier may raise anything, with the code in its text: only the type is told.
                 raise Undecided(f"{link.name}: the verifier broke with {type(error).__name__}") from error
+            if not isinstance(finding, Finding):
+                raise Undecided(f"{link.name}: the verifier answered with {type(finding).__name__}, not with a Finding")
             look_up = finding.look_up or (so_far.look_up if so_far else LookUp())
             verdict = Verdict.of(finding, verifier=link.name, look_up=look_up)
             if so_far is None or verdict.reason is not Reason.UNKNOWN_PRODUCT:

@@ -45,7 +45,12 @@ def verifier_from_url(plug: VerifierPlug) -> Verifier:
 
     :raises SettingsError: when no verifier has that scheme, or it cannot be made from this URL.
     """
-    scheme = urlsplit(plug.url).scheme
+    try:
+        parts = urlsplit(plug.url)
+        parts.port  # noqa: B018  (reading it checks it)
+    except ValueError:
+        raise SettingsError("verifier.chain: this is no URL: write registry:// or https://HOST/PATH") from None
+    scheme = parts.scheme
     if scheme == "registry":
         return RegistryVerifier(plug.registry)
     if scheme in ("https", "http"):
@@ -65,7 +70,8 @@ def _http(plug: VerifierPlug, scheme: str) -> Verifier:
             "verifier.chain: http:// sends codes in the clear: write https://, "
             "or set `allow_private_addresses = true` for a service in your own network"
         )
-    if not urlsplit(plug.url).hostname:
+    host = urlsplit(plug.url).hostname
+    if not host or not host.isprintable() or " " in host:
         raise SettingsError("verifier.chain: the URL names no host")
     try:
         long_enough = len(base64.b64decode(plug.secret.removeprefix("whsec_"), validate=True)) >= _SECRET_BYTES_MIN

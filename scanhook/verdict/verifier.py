@@ -46,6 +46,8 @@ class Finding:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reason", Reason(self.reason))
+        if not isinstance(self.look_up, LookUp | None):
+            raise ValueError("look_up is what the registry's look_up returned, or None")  # noqa: TRY004
         if self.code_result is not None:
             object.__setattr__(self, "code_result", CodeResult(self.code_result))
 

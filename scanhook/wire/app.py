@@ -64,9 +64,9 @@ def _furnish(config: House | Path | str | None) -> tuple[Service, Metrics]:
         config = load_settings(find_config(Path(config) if config else None))
     metrics = Metrics()
     meter = Meter(
-        pushed=lambda event, outcome: metrics.pushes.labels(event, outcome).inc(),
-        judged=lambda reason: metrics.verdicts.labels(reason).inc(),
-        committed=metrics.commit_seconds.observe,
+        pushed=metrics.pushed,
+        judged=metrics.judged,
+        committed=metrics.committed,
         warned=lambda account, why: log.warning("attention", account=account, why=why),
     )
     return open_service(config, meter=meter), metrics

@@ -70,12 +70,12 @@ class Callback:
             return self._service.receiver.receive(account, query, body)
 
         answer = self._answered(account, "POST", receive)
-        self._metrics.push_seconds.observe(time.perf_counter() - started)
+        self._metrics.answered(time.perf_counter() - started)
         return answer
 
     def refuse_method(self, account: Account, method: str) -> HttpAnswer:
         """Answer a request that is neither GET nor POST."""
-        self._metrics.refusals.labels("method").inc()
+        self._metrics.refused("method")
         why = "the callback takes GET (URL verification) and POST (pushes)"
         log.warning("refused", status=405, reason="method", why=why, account=account.name, method=method)
         return HttpAnswer(status=405, body=b"method not allowed\n", content_type=_TEXT)
@@ -84,7 +84,7 @@ class Callback:
         try:
             answer = call()
         except PushError as error:
-            self._metrics.refusals.labels(error.kind).inc()
+            self._metrics.refused(error.kind)
             log.warning(
                 "refused",
                 status=error.status_hint,

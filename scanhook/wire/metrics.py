@@ -7,9 +7,13 @@ imported; ``scanhook serve`` sees to that.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+
+from scanhook.wire.log import log
 
 __all__ = ["MULTIPROCESS_VARIABLE", "Metrics"]
 
@@ -22,27 +26,52 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self.pushes = Counter(
+        self._pushes = Counter(
             "scanhook_pushes", "Authentic pushes by event and outcome.", ("event", "outcome"), registry=self._registry
         )
-        self.verdicts = Counter(
+        self._verdicts = Counter(
             "scanhook_verdicts", "Verdicts given for the first time, by reason.", ("reason",), registry=self._registry
         )
-        self.refusals = Counter(
+        self._refusals = Counter(
             "scanhook_refusals", "Pushes that were refused, by reason.", ("reason",), registry=self._registry
         )
-        self.push_seconds = Histogram(
+        self._push_seconds = Histogram(
             "scanhook_push_seconds",
             "From the arrival of a push to its answer.",
             registry=self._registry,
             buckets=_SECONDS,
         )
-        self.commit_seconds = Histogram(
+        self._commit_seconds = Histogram(
             "scanhook_commit_seconds",
             "How long the journal took to store a scan.",
             registry=self._registry,
             buckets=_SECONDS,
         )
+
+    def pushed(self, event: str, outcome: str) -> None:
+        """Count an authentic push."""
+        with self._harmless():
+            self._pushes.labels(event, outcome).inc()
+
+    def judged(self, reason: str) -> None:
+        """Count a verdict that was given for the first time."""
+        with self._harmless():
+            self._verdicts.labels(reason).inc()
+
+    def refused(self, reason: str) -> None:
+        """Count a push that was refused."""
+        with self._harmless():
+            self._refusals.labels(reason).inc()
+
+    def answered(self, seconds: float) -> None:
+        """Note how long a push took."""
+        with self._harmless():
+            self._push_seconds.observe(seconds)
+
+    def committed(self, seconds: float) -> None:
+        """Note how long a commit took."""
+        with self._harmless():
+            self._commit_seconds.observe(seconds)
 
     def exposition(self) -> bytes:
         """Return the figures of all workers together, in Prometheus's text format."""
@@ -51,3 +80,11 @@ class Metrics:
         everyone = CollectorRegistry()
         MultiProcessCollector(everyone)  # type: ignore[no-untyped-call]  # the library's own gap
         return generate_latest(everyone)
+
+    @contextmanager
+    def _harmless(self) -> Iterator[None]:
+        """Let no fault of the figures (a full disk, a folder that is gone) cost a consumer the answer."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001
+            log.error("figures lost", why=type(error).__name__)

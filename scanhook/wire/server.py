@@ -30,13 +30,16 @@ def run(house: House, *, bind: str, workers: int, ready: Callable[[], None] = la
     :param bind: HOST:PORT.
     :param ready: called once the port is open.
     """
+    master = os.getpid()
     folder = Path(tempfile.mkdtemp(prefix="scanhook-metrics-"))
     # Before prometheus-client is imported for the first time, which happens with the application.
     os.environ[_METRICS_VARIABLE] = str(folder)
     try:
         _Gunicorn(house, bind=bind, workers=workers, ready=ready).run()
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        # A worker that is told to exit comes along here too, and the others still need the folder.
+        if os.getpid() == master:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
