@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -62,8 +62,10 @@ def demo(context: click.Context, port: int | None, *, check: bool) -> None:
         with _serving(house) as process:
             right = _try_out(house, f"http://{bind}/wechat/callback")
             if not check:
-                _explain(house, bind)
-                _stay(process)
+                with suppress(KeyboardInterrupt):
+                    _explain(house, bind)
+                    process.wait()
+                    raise Refused("the service ended by itself")
     if not right:
         context.exit(1)
 
@@ -136,14 +138,6 @@ def _explain(house: House, bind: str) -> None:
         soft_wrap=True,
         markup=False,
     )
-
-
-def _stay(process: subprocess.Popen[bytes]) -> None:
-    try:
-        process.wait()
-    except KeyboardInterrupt:
-        return
-    raise Refused("the service ended by itself")
 
 
 def _free_port() -> int:

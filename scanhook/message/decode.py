@@ -88,7 +88,7 @@ def _enter_session(document: Document, head: dict[str, Any]) -> Message:
 
 
 def _scan_region(document: Document, head: dict[str, Any]) -> Message:
-    return _build(ScanRegion, **head, **_product(document), region_code=_text(document, "RegionCode", absent=""))
+    return _build(ScanRegion, **head, **_product(document), region_code=_text(document, "RegionCode"))
 
 
 def _review_result(document: Document, head: dict[str, Any]) -> Message:

@@ -56,8 +56,16 @@ def verifier_from_url(plug: VerifierPlug) -> Verifier:
     if scheme in ("https", "http"):
         return _http(plug, scheme)
     for entry in entry_points(group=ENTRY_POINT_GROUP, name=scheme):
-        factory: VerifierFactory = entry.load()
-        return factory(plug)
+        try:
+            factory: VerifierFactory = entry.load()
+            return factory(plug)
+        except SettingsError:
+            raise
+        except Exception as error:
+            # Not its text: the plug holds a secret.
+            raise SettingsError(
+                f"verifier.chain: the verifier `{scheme}` of {entry.value} cannot be made: {type(error).__name__}"
+            ) from error
     raise SettingsError(
         f"verifier.chain: no verifier is called `{scheme}`: write registry://, https://…, "
         f"or install the package that brings it (entry-point group {ENTRY_POINT_GROUP})"
