@@ -63,7 +63,8 @@ def proxy(tmp_path: Path, upstream: int) -> Iterator[Proxy]:
     kinds = ("proxy", "client_body", "fastcgi", "uwsgi", "scgi")
     temporary = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
     (folder / "nginx.conf").write_text(
-        f"daemon off; pid {folder}/pid; error_log {folder}/main.log crit; events {{}}\nhttp {{ {temporary}\n{text}\n}}\n"
+        f"daemon off; pid {folder}/pid; error_log {folder}/main.log crit; events {{}}\n"
+        f"http {{ {temporary}\n{text}\n}}\n"
     )
     process = subprocess.Popen(
         [str(NGINX), "-c", str(folder / "nginx.conf"), "-p", str(folder)], stderr=subprocess.PIPE

@@ -11,7 +11,7 @@ from scanhook.envelope import AesKey, Format, Keyring, Mode, PushQuery, open_ech
 from scanhook.errors import NotAuthentic, PushError
 from scanhook.sandbox import Push, compose_echo, compose_push, open_answer
 from tests.conftest import APP_ID, ENCODED_KEY, OPENID, TOKEN
-from tests.envelope.peer import NONCE, NOW, OTHER_KEY, RANDOM, SCAN_FIELDS, json_body, seal, signature, unseal, xml_body
+from tests.envelope.peer import NONCE, NOW, OTHER_KEY, RANDOM, SCAN_FIELDS, seal, signature, unseal, xml_body
 from tests.reply.test_compose import SEED, SEED_JSON
 from tests.reply.test_seal import ENVELOPES
 

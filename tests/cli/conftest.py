@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from werkzeug.serving import make_server
+
+from scanhook import create_app
+from scanhook.cli import main
+from scanhook.clock import FixedClock
+from scanhook.settings import House, load_settings
+from scanhook.wire.service import open_service
+from tests.serving import free_port, scan_push
+
+AT = 1795312800
+"""2026-11-22 02:00 UTC."""
+
+
+def run(*arguments: str | Path, code: int = 0) -> Result:
+    """Run a command; it must end with that exit code."""
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == code, result.output
+    return result
+
+
+def run_json(*arguments: str | Path, code: int = 0) -> Any:
+    """Run a command with ``--json`` and return what it says."""
+    return json.loads(run(*arguments, "--json", code=code).stdout)
+
+
+@pytest.fixture(autouse=True)
+def shop(house: House, monkeypatch: pytest.MonkeyPatch) -> House:
+    """Return the house that every command of a test works in, unless it names another."""
+    text = house.path.read_text()
+    text = text.replace("127.0.0.1:8000", f"127.0.0.1:{free_port()}")
+    house.path.write_text(text.replace('public_url = ""', 'public_url = "https://scan.example.com"'))
+    monkeypatch.setenv("SCANHOOK_CONFIG", str(house.path))
+    return load_settings(house.path)
+
+
+@pytest.fixture
+def stocked(shop: House, _stocked_house: Path) -> House:
+    """Return the same house with sample codes in it."""
+    shutil.copyfile(_stocked_house.parent / "data" / "registry.db", shop.base / "data" / "registry.db")
+    return shop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scanner:
+    """Scans items in a house, without a server."""
+
+    house: House
+
+    def scan(self, *codes: str, at: int = AT, **changed: object) -> None:
+        """Let somebody scan some codes, one second after the other."""
+        clock = FixedClock(at)
+        service = open_service(self.house, clock=clock)
+        account = service.accounts["main"]
+        for code in codes:
+            push = scan_push(code, keys=account.keys, at=int(clock.at), **changed)
+            service.receiver.receive(account, push.query.encode(), push.body)
+            clock.at += 1
+        service.close()
+
+
+@pytest.fixture
+def scanner(stocked: House) -> Scanner:
+    """Return somebody who scans items of the stocked house."""
+    return Scanner(house=stocked)
+
+
+@pytest.fixture
+def service_url(stocked: House) -> Iterator[str]:
+    """Serve the stocked house from this process, and return the address of its callback."""
+    server = make_server("127.0.0.1", free_port(), create_app(stocked), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/wechat/callback"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

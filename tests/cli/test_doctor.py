@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scanhook.clock import SystemClock
+from scanhook.settings import House
+from scanhook.storage import Pepper
+from tests.cli.conftest import run, run_json
+from tests.serving import brand_service
+
+
+def faults(*, code: int = 1) -> dict[str, str]:
+    """Run the doctor and return what it finds wrong."""
+    return {check["check"]: check["fault"] for check in run_json("doctor", code=code) if check["fault"]}
+
+
+def rewrite(house: House, before: str, after: str) -> None:
+    text = house.path.read_text()
+    assert before in text
+    house.path.write_text(text.replace(before, after))
+
+
+def test_a_good_house_is_good(shop: House) -> None:
+    lines = run("doctor").stdout.splitlines()
+    bind = shop.settings.service.bind
+    assert lines[:6] == ["✓ settings", "✓ file modes", "✓ pepper", "✓ registry", "✓ journal", "✓ clock"]
+    assert lines[6].startswith("✓ durability (SQLite 3.")
+    assert lines[6].endswith("journal_mode wal, synchronous 2 (2 is FULL))")
+    assert lines[7:] == [f"✓ port {bind}", "✓ public_url https://scan.example.com"]
+
+
+def test_programs_read_the_same_as_people(shop: House) -> None:
+    checks = run_json("doctor")
+    names = [check["check"].split()[0] for check in checks]
+    assert names == ["settings", "file", "pepper", "registry", "journal", "clock", "durability", "port", "public_url"]
+    assert {check["fault"] for check in checks} == {None}
+
+
+def test_settings_that_cannot_be_read_are_a_fault(shop: House) -> None:
+    rewrite(shop, "[verifier]", "[verifyer]")
+    assert faults() == {
+        "settings": f"{shop.path}, line 19: verifyer: there is no such setting; the README lists them all"
+    }
+    assert run("doctor", code=1).stdout.startswith("✗ settings: ")
+
+
+def test_settings_that_are_not_there_are_a_fault(tmp_path: Path) -> None:
+    result: Any = run_json("doctor", "--config", tmp_path / "gone.toml", code=1)
+    assert [check["check"] for check in result] == ["settings"]
+    assert "make one with `scanhook init DIR`" in result[0]["fault"]
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
+@pytest.mark.parametrize("name", ["scanhook.toml", "secrets/pepper", "secrets/main.app_secret"])
+def test_secrets_that_others_can_read_are_a_fault(shop: House, name: str, mode: int) -> None:
+    (shop.base / name).chmod(mode)
+    assert faults() == {"file modes": f"others can read or write secrets: chmod go-rwx {shop.base / name}"}
+
+
+def test_a_missing_pepper_is_a_fault(shop: House) -> None:
+    shop.pepper_path.unlink()
+    ((name, fault),) = faults().items()
+    assert name == "pepper and storage"
+    assert fault.startswith(f"the pepper {shop.pepper_path} is missing: put back the file")
+
+
+def test_another_pepper_is_a_fault(shop: House) -> None:
+    shop.pepper_path.unlink()
+    Pepper.create(shop.pepper_path)
+    ((name, fault),) = faults().items()
+    assert name == "pepper and storage"
+    assert fault.endswith("put back the pepper that belongs to this storage")
+
+
+@pytest.mark.parametrize("name", ["registry.db", "journal.db"])
+def test_a_storage_that_is_no_database_is_a_fault(shop: House, name: str) -> None:
+    (shop.base / "data" / name).write_bytes(b"nonsense" * 100)
+    ((_, fault),) = faults().items()
+    assert fault == (
+        f"{shop.base / 'data' / name}: it is not a database: restore it from a backup, or move it out of the way"
+    )
+
+
+def test_a_verifier_that_cannot_be_made_is_a_fault(shop: House) -> None:
+    rewrite(shop, "registry://", "oracle://x")
+    ((_, fault),) = faults().items()
+    assert fault.startswith("verifier.chain: no verifier is called `oracle`")
+
+
+def test_a_clock_that_is_behind_is_a_fault(shop: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SystemClock, "now", lambda _clock: 1447848568.0)
+    ((name, fault),) = faults().items()
+    assert name == "clock"
+    assert fault.startswith("the clock says 2015-11-18 12:09:28 UTC, which is before this version's release")
+
+
+def test_a_port_that_somebody_else_holds_is_a_fault(shop: House) -> None:
+    bind = shop.settings.service.bind
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", int(bind.rpartition(":")[2])))
+        ((name, fault),) = faults().items()
+    assert name == "port"
+    assert fault == f"{bind} cannot be listened on (Address already in use): choose another with --bind HOST:PORT"
+
+
+def test_a_port_where_somebody_else_answers_is_a_fault(shop: House) -> None:
+    with brand_service() as stranger:
+        address = stranger.url.split("/")[2]
+        rewrite(shop, shop.settings.service.bind, address)
+        assert faults()["port"].startswith(f"{address} cannot be listened on (Address already in use)")
+
+
+def test_a_port_that_scanhook_itself_holds_is_none(stocked: House, service_url: str) -> None:
+    address = service_url.split("/")[2]
+    rewrite(stocked, stocked.settings.service.bind, address)
+    assert f"✓ port {address} (scanhook answers there)" in run("doctor").stdout
+
+
+def test_an_empty_public_url_is_a_fault(shop: House) -> None:
+    rewrite(shop, "https://scan.example.com", "")
+    ((name, fault),) = faults().items()
+    assert name == "public_url"
+    assert fault.startswith(f"{shop.path}: service.public_url is empty: write the address that WeChat reaches")
+
+
+def test_the_doctor_changes_nothing_not_even_a_storage_that_is_lost(shop: House) -> None:
+    lost = shop.base / "lost"
+    (shop.base / "data").rename(lost)
+    before = sorted(shop.base.iterdir())
+    assert any("data" in fault for fault in faults().values())
+    assert sorted(shop.base.iterdir()) == before

@@ -1,0 +1,68 @@
+"""The storage engines, each as one value: a new one is one more entry of ``ENGINES``, and every suite runs on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import apsw
+
+from scanhook.storage import StorageUrl
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """How a suite reaches an engine without scanhook.
+
+    :param make: makes an empty storage in a folder that is not there yet, perhaps by copying the folder of an empty
+        SQLite storage, and gives its URL.
+    :param registry_sql: runs one statement in a registry, as a connection of its own, and returns its rows.
+    :param journal_sql: the same in a journal.
+    """
+
+    name: str
+    make: Callable[[Path, Path], str]
+    registry_sql: Callable[[StorageUrl, str], list[tuple[Any, ...]]]
+    journal_sql: Callable[[StorageUrl, str], list[tuple[Any, ...]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """An empty storage on one engine."""
+
+    engine: Engine
+    url: str
+
+    @property
+    def storage(self) -> StorageUrl:
+        return StorageUrl.parse(self.url, base=Path("/"))
+
+    def registry_sql(self, statement: str) -> list[tuple[Any, ...]]:
+        return self.engine.registry_sql(self.storage, statement)
+
+    def journal_sql(self, statement: str) -> list[tuple[Any, ...]]:
+        return self.engine.journal_sql(self.storage, statement)
+
+
+def _sqlite(file: str) -> Callable[[StorageUrl, str], list[tuple[Any, ...]]]:
+    def run(url: StorageUrl, statement: str) -> list[tuple[Any, ...]]:
+        connection = apsw.Connection(str(url.folder / file))
+        try:
+            return connection.execute(statement).fetchall()
+        finally:
+            connection.close()
+
+    return run
+
+
+ENGINES = (
+    Engine(
+        name="sqlite",
+        make=lambda folder, empty: f"sqlite:///{copytree(empty, folder)}",
+        registry_sql=_sqlite("registry.db"),
+        journal_sql=_sqlite("journal.db"),
+    ),
+)

@@ -1,0 +1,365 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from scanhook.errors import PepperMismatch
+from scanhook.journal import Entry, JournalStore, Noted, Tally, open_journal
+from scanhook.message import CodeResult
+from scanhook.registry import LookUp, Reason
+from scanhook.storage import Pepper
+from scanhook.verdict import Verdict
+from tests.contract.engines import Place
+from tests.journal.scans import AT, CODE, PERSON, STRAY_TAG, TAG, scan, verdict, verdict_on_unknown
+
+THREADS = 32
+PROCESSES = 4
+
+
+@pytest.fixture
+def journal(place: Place, pepper: Pepper) -> Iterator[JournalStore]:
+    opened = open_journal(place.storage, pepper=pepper)
+    yield opened
+    opened.close()
+
+
+def rows(journal: JournalStore) -> list[Entry]:
+    return list(journal.entries())
+
+
+def test_a_scan_is_kept_as_it_was_recorded(journal: JournalStore) -> None:
+    recorded = journal.record(scan(), verdict(), now=AT + 0.5)
+
+    assert recorded.entry == Entry(
+        number=1,
+        received_at=1_760_000_000.25,
+        account="main",
+        create_time=1_759_999_999,
+        key_standard="ean13",
+        key_str="6900873042720",
+        person=b"\xaa" * 16,
+        reason="active",
+        code_result=CodeResult.REAL,
+        verifier="registry",
+        decided_at=1_760_000_000.75,
+        tag=b"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09",
+        batch="B-7",
+        position=42,
+        ext_info=None,
+    )
+    assert recorded.entry.decided
+    assert recorded.decided_now
+    assert not recorded.repeated
+    assert rows(journal) == [recorded.entry]
+    assert journal.recall(scan().identity) == recorded.entry
+
+
+def test_a_scan_that_never_came_is_not_recalled(journal: JournalStore) -> None:
+    journal.record(scan(1), verdict(), now=AT)
+
+    assert journal.recall(scan(2).identity) is None
+
+
+def test_an_answer_without_a_verdict_is_recalled_too(journal: JournalStore) -> None:
+    journal.record(scan(), verdict(Reason.NO_CODE, None), now=AT)
+
+    recalled = journal.recall(scan().identity)
+
+    assert recalled is not None
+    assert recalled.decided
+    assert (recalled.reason, recalled.code_result) == ("no_code", None)
+
+
+@pytest.mark.parametrize("again", [verdict(Reason.VOID, CodeResult.FAKE), None], ids=["another verdict", "undecided"])
+def test_the_first_verdict_stays(journal: JournalStore, again: Verdict | None) -> None:
+    first = journal.record(scan(), verdict(), now=AT)
+
+    repeat = journal.record(scan(received_at=AT + 5), again, now=AT + 5)
+
+    assert repeat.entry == first.entry
+    assert repeat.repeated
+    assert not repeat.decided_now
+    assert rows(journal) == [first.entry]
+    assert journal.tally(TAG) == Tally(scans=1, persons=1, first_at=AT, last_at=AT)
+
+
+def test_an_undecided_scan_is_kept_and_not_counted(journal: JournalStore) -> None:
+    recorded = journal.record(scan(), None, now=AT)
+
+    entry = recorded.entry
+    assert not entry.decided
+    assert (entry.reason, entry.code_result, entry.verifier, entry.decided_at) == ("undecided", None, None, None)
+    assert (entry.tag, entry.batch, entry.position, entry.ext_info) == (None, None, None, None)
+    assert not recorded.decided_now
+    assert not recorded.repeated
+    assert rows(journal) == [entry]
+    assert journal.recall(scan().identity) is None
+    assert journal.tally(TAG) is None
+    assert journal.tally(STRAY_TAG) is None
+
+
+def test_the_first_real_verdict_completes_an_undecided_scan(journal: JournalStore) -> None:
+    undecided = journal.record(scan(), None, now=AT).entry
+
+    completed = journal.record(scan(), verdict(), now=AT + 5)
+
+    assert completed.entry == replace(
+        undecided,
+        reason="active",
+        code_result=CodeResult.REAL,
+        verifier="registry",
+        decided_at=AT + 5,
+        tag=TAG,
+        batch="B-7",
+        position=42,
+    )
+    assert completed.repeated
+    assert completed.decided_now
+    assert journal.recall(scan().identity) == completed.entry
+    assert journal.tally(TAG) == Tally(scans=1, persons=1, first_at=AT, last_at=AT)
+
+
+def test_an_undecided_scan_is_completed_only_once(journal: JournalStore) -> None:
+    for given in (None, None):
+        journal.record(scan(), given, now=AT)
+    completed = journal.record(scan(), verdict(), now=AT + 5)
+
+    late = journal.record(scan(), verdict(Reason.VOID, CodeResult.FAKE), now=AT + 6)
+
+    assert late.entry == completed.entry
+    assert not late.decided_now
+    assert rows(journal) == [completed.entry]
+    assert journal.tally(TAG) == Tally(scans=1, persons=1, first_at=AT, last_at=AT)
+
+
+def test_a_tally_has_the_time_that_the_journal_has(journal: JournalStore) -> None:
+    journal.record(scan(received_at=AT), None, now=AT)
+    journal.record(scan(received_at=AT + 5), verdict(), now=AT + 5)
+
+    (entry,) = rows(journal)
+    assert entry.received_at == AT
+    assert journal.tally(TAG) == Tally(scans=1, persons=1, first_at=AT, last_at=AT)
+
+
+def test_scans_and_persons_are_counted_by_code(journal: JournalStore) -> None:
+    others = b"\xbb" * 16
+    for number, (seconds, person) in enumerate([(10, PERSON), (30, PERSON), (20, others)]):
+        journal.record(scan(number, received_at=AT + seconds, person=person), verdict(), now=AT)
+    journal.record(scan(9, received_at=AT + 99), verdict(tag=b"another tag"), now=AT)
+
+    assert journal.tally(TAG) == Tally(scans=3, persons=2, first_at=AT + 10, last_at=AT + 30)
+    assert journal.tally(b"another tag") == Tally(scans=1, persons=1, first_at=AT + 99, last_at=AT + 99)
+    assert journal.tally(b"never seen") is None
+
+
+def test_a_scan_that_is_decided_late_can_be_the_first_of_its_code(journal: JournalStore) -> None:
+    journal.record(scan(1, received_at=AT + 30), verdict(), now=AT)
+    journal.record(scan(2, received_at=AT + 10), verdict(), now=AT + 40)
+
+    assert journal.tally(TAG) == Tally(scans=2, persons=1, first_at=AT + 10, last_at=AT + 30)
+
+
+def test_a_code_of_no_known_product_is_counted_as_a_stray(journal: JournalStore) -> None:
+    unknown = Verdict(code_result=None, reason=Reason.UNKNOWN_PRODUCT, verifier="registry", look_up=LookUp())
+
+    entry = journal.record(scan(), unknown, now=AT).entry
+
+    assert entry.tag == STRAY_TAG
+    assert journal.tally(STRAY_TAG) == Tally(scans=1, persons=1, first_at=AT, last_at=AT)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_the_plain_code_is_kept_only_where_nobody_knows_it(journal: JournalStore, reason: Reason) -> None:
+    kept = CODE if reason in ("unknown_code", "unreadable") else None
+
+    assert journal.record(scan(), verdict_on_unknown(reason, None), now=AT).entry.ext_info == kept
+    assert rows(journal)[0].ext_info == kept
+
+
+def test_the_plain_code_is_kept_too_where_the_verdict_came_later(journal: JournalStore) -> None:
+    journal.record(scan(), None, now=AT)
+
+    completed = journal.record(scan(), verdict_on_unknown(Reason.UNKNOWN_CODE, CodeResult.FAKE), now=AT)
+
+    assert completed.entry.ext_info == CODE
+
+
+@pytest.mark.parametrize("before", [None, verdict()], ids=["undecided before", "new"])
+def test_a_scan_that_many_threads_bring_at_once_is_counted_once(journal: JournalStore, before: Verdict | None) -> None:
+    if before is None:
+        journal.record(scan(), None, now=AT)
+    barrier = threading.Barrier(THREADS)
+
+    def bring(number: int) -> tuple[str | None, bool]:
+        barrier.wait()
+        given = replace(verdict(), verifier=f"v{number}")
+        recorded = journal.record(scan(), given, now=AT)
+        return recorded.entry.verifier, recorded.decided_now
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        answers = list(threads.map(bring, range(THREADS)))
+
+    assert len({verifier for verifier, _ in answers}) == 1
+    assert [decided for _, decided in answers].count(True) == 1
+    assert len(rows(journal)) == 1
+    assert journal.tally(TAG) == Tally(scans=1, persons=1, first_at=AT, last_at=AT)
+
+
+def test_a_code_that_many_threads_scan_at_once_is_counted_exactly(journal: JournalStore) -> None:
+    barrier = threading.Barrier(THREADS)
+
+    def bring(number: int) -> None:
+        barrier.wait()
+        journal.record(scan(number, person=bytes([number // 2]) * 16), verdict(), now=AT)
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        list(threads.map(bring, range(THREADS)))
+
+    assert journal.tally(TAG) == Tally(scans=32, persons=16, first_at=AT, last_at=AT)
+    assert [entry.number for entry in rows(journal)] == list(range(1, 33))
+
+
+def test_a_scan_that_many_processes_bring_at_once_is_counted_once(journal: JournalStore, place: Place) -> None:
+    script = Path(__file__).with_name("many_writers.py")
+    processes = [
+        subprocess.Popen(
+            [sys.executable, str(script), place.url, str(THREADS // PROCESSES), str(number)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(PROCESSES)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    told = [line.split() for process in processes for line in process.communicate(timeout=30)[0].splitlines()]
+
+    assert [process.returncode for process in processes] == [0] * PROCESSES
+    assert len(told) == THREADS
+    assert [decided_now for decided_now, _, _, _ in told].count("1") == 1
+    assert [repeated for _, repeated, _, _ in told].count("0") == 1
+    assert len({verifier for _, _, verifier, _ in told}) == 1
+    assert {own for _, _, _, own in told} == {"1"}
+    assert len(rows(journal)) == THREADS + 1
+    assert journal.tally(bytes(10)) == Tally(scans=33, persons=33, first_at=1.0, last_at=1.0)
+
+
+def noted(number: int = 1) -> Noted:
+    return Noted(
+        identity=number.to_bytes(16, "big"),
+        received_at=AT,
+        account="main",
+        create_time=1_759_999_999,
+        event="user_scan_product_async",
+        key_standard="ean13",
+        key_str="6900873042720",
+        person=PERSON,
+        tag=TAG,
+        fields={"region_code": "440105", "city": "广州"},
+    )
+
+
+def test_another_event_is_kept_field_by_field(journal: JournalStore, place: Place) -> None:
+    assert journal.note(noted())
+    assert journal.note(replace(noted(2), person=None))
+
+    kept = place.journal_sql(
+        "SELECT received_at, account, create_time, event, key_standard, key_str, person, tag, fields FROM events "
+        "ORDER BY id"
+    )
+    head = (1_760_000_000_250, "main", 1_759_999_999, "user_scan_product_async", "ean13", "6900873042720")
+    fields = '{"region_code": "440105", "city": "广州"}'
+    assert kept == [(*head, b"\xaa" * 16, TAG, fields), (*head, None, TAG, fields)]
+
+
+def test_another_event_that_comes_again_is_kept_once(journal: JournalStore, place: Place) -> None:
+    assert [journal.note(noted()), journal.note(noted()), journal.note(noted(2))] == [True, False, True]
+    assert place.journal_sql("SELECT count(*) FROM events") == [(2,)]
+
+
+def test_the_newest_scans_are_returned_in_their_order(journal: JournalStore) -> None:
+    assert journal.tail(3) == []
+    for number in range(5):
+        journal.record(scan(number), verdict(), now=AT)
+
+    assert [entry.number for entry in journal.tail(3)] == [3, 4, 5]
+    assert [entry.number for entry in journal.tail(50)] == [1, 2, 3, 4, 5]
+
+
+def test_scans_can_be_chosen_by_number_and_time(journal: JournalStore) -> None:
+    for number in range(5):
+        journal.record(scan(number, received_at=AT + number), verdict(), now=AT)
+
+    assert [entry.number for entry in journal.entries(after=3)] == [4, 5]
+    assert [entry.number for entry in journal.entries(since=AT + 1)] == [2, 3, 4, 5]
+    assert [entry.number for entry in journal.entries(until=AT + 3)] == [1, 2, 3]
+    assert [entry.number for entry in journal.entries(after=1, since=AT, until=AT + 4)] == [2, 3, 4]
+    assert list(journal.entries(since=AT + 9)) == []
+    assert list(journal.entries(until=0.0)) == []
+
+
+def test_scans_can_be_recorded_while_others_are_read(journal: JournalStore) -> None:
+    for number in range(3):
+        journal.record(scan(number), verdict(), now=AT)
+    reading = journal.entries()
+    first = next(reading)
+
+    journal.record(scan(9), verdict(), now=AT)
+
+    assert first.number == 1
+    assert [entry.number for entry in reading][:2] == [2, 3]
+    assert len(rows(journal)) == 4
+
+
+def test_it_tells_when_the_newest_scan_came(journal: JournalStore) -> None:
+    assert journal.newest_at() is None
+    journal.record(scan(1, received_at=AT + 7), verdict(), now=AT)
+    journal.record(scan(2, received_at=AT + 3), verdict(), now=AT)
+
+    assert journal.newest_at() == AT + 3
+
+
+def test_a_probe_leaves_no_scan(journal: JournalStore) -> None:
+    journal.probe()
+    journal.probe()
+
+    assert rows(journal) == []
+
+
+def test_a_probe_tells_that_the_pepper_was_exchanged(journal: JournalStore, place: Place) -> None:
+    place.journal_sql("UPDATE meta SET value = '00000000' WHERE name = 'pepper_id'")
+
+    with pytest.raises(PepperMismatch, match="put back the right one"):
+        journal.probe()
+
+
+def test_it_names_its_engine(journal: JournalStore, place: Place) -> None:
+    assert place.engine.name in journal.describe().lower()
+
+
+def test_everything_is_there_after_it_was_closed(journal: JournalStore, place: Place, pepper: Pepper) -> None:
+    entry = journal.record(scan(), verdict(), now=AT).entry
+    journal.close()
+
+    again = open_journal(place.storage, pepper=pepper)
+    assert again.recall(scan().identity) == entry
+    assert again.tally(TAG) == Tally(scans=1, persons=1, first_at=AT, last_at=AT)
+    again.close()
+
+
+@pytest.mark.usefixtures("journal")
+def test_another_pepper_cannot_open_it(place: Place) -> None:
+    with pytest.raises(PepperMismatch):
+        open_journal(place.storage, pepper=Pepper(secret=bytes(range(1, 33))))

@@ -1,0 +1,516 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+
+from scanhook.errors import PepperMismatch, Refused
+from scanhook.message import CodeResult
+from scanhook.registry import (
+    CodeRecord,
+    CodeRow,
+    LookUp,
+    Normalisation,
+    Part,
+    Pile,
+    Product,
+    Reason,
+    RegistryStore,
+    State,
+    open_registry,
+)
+from scanhook.storage import Pepper
+from tests.contract.engines import Place
+from tests.registry.codes import AT, CLOCK, EAN, HEADER, ean_lines, load
+
+OTHER_PEPPER = Pepper(secret=bytes(range(1, 33)))
+THREADS = 8
+
+
+@pytest.fixture
+def registry(place: Place, pepper: Pepper) -> Iterator[RegistryStore]:
+    opened = open_registry(place.storage, pepper=pepper, clock=CLOCK)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def another(place: Place, pepper: Pepper) -> Iterator[RegistryStore]:
+    """Return the same registry as another worker has it."""
+    opened = open_registry(place.storage, pepper=pepper, clock=CLOCK)
+    yield opened
+    opened.close()
+
+
+def product(number: int = 1, **changed: object) -> Product:
+    made = Product(id=number.to_bytes(8, "big"), account="main", key_standard="ean13", key_str="6900873042720")
+    return replace(made, **changed)  # type: ignore[arg-type]
+
+
+def tags(pepper: Pepper, owner: Product, *codes: str) -> list[bytes]:
+    return [pepper.tag(owner.id, code) for code in codes]
+
+
+def pile(owner: Product, codes: int, batch: str = "B-7", state: State = State.ACTIVE) -> Pile:
+    return Pile(product=owner, batch=batch, state=state, codes=codes, last=codes)
+
+
+def test_an_empty_registry_knows_nothing(registry: RegistryStore) -> None:
+    assert registry.look_up("main", *EAN, "A1") == LookUp(product=None, tag=None, normal="", code=None)
+    assert registry.find_product("main", *EAN) is None
+    assert list(registry.products()) == []
+    assert list(registry.stats()) == []
+    registry.probe()
+
+
+def test_a_product_is_kept_setting_by_setting(registry: RegistryStore, another: RegistryStore) -> None:
+    full = product(
+        state=State.RECALLED,
+        loading=True,
+        normalisation=Normalisation.parse("upper,check"),
+        verdicts={Reason.EXPIRED: CodeResult.FAKE, Reason.VOID: None},
+        qr_prefix="http://p.url.cn/",
+    )
+
+    assert registry.add_product(full) == full
+
+    assert registry.find_product("main", *EAN) == full
+    assert another.find_product("main", *EAN) == full
+    assert another.look_up("main", *EAN, "a1").product == full
+
+
+def test_products_are_listed_in_their_order(registry: RegistryStore) -> None:
+    made = [
+        product(1, account="b", key_str="1"),
+        product(2, account="a", key_standard="qrcode", key_str="1"),
+        product(3, account="a", key_str="2"),
+        product(4, account="a", key_str="1"),
+    ]
+    for each in made:
+        registry.add_product(each)
+
+    assert [each.id[-1] for each in registry.products()] == [4, 3, 2, 1]
+
+
+def test_a_product_is_there_once_in_an_account(registry: RegistryStore) -> None:
+    registry.add_product(product(1))
+
+    with pytest.raises(Refused, match=r"is there already: change it with `scanhook products set`"):
+        registry.add_product(product(2, loading=True))
+    registry.add_product(product(3, account="second"))
+
+    assert registry.find_product("main", *EAN) == product(1)
+    assert registry.find_product("second", *EAN) == product(3, account="second")
+
+
+def test_of_many_threads_that_add_a_product_one_wins(registry: RegistryStore) -> None:
+    barrier = Barrier(THREADS)
+
+    def add(number: int) -> bool:
+        barrier.wait()
+        try:
+            registry.add_product(product(number))
+        except Refused:
+            return False
+        return True
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        added = list(threads.map(add, range(THREADS)))
+
+    assert added.count(True) == 1
+    assert len(list(registry.products())) == 1
+
+
+def test_settings_can_be_changed(registry: RegistryStore, another: RegistryStore) -> None:
+    registry.add_product(product())
+    changed = product(loading=True, verdicts={Reason.ACTIVE: None}, normalisation=Normalisation.parse("none"))
+
+    registry.save_product(changed)
+
+    assert registry.find_product("main", *EAN) == changed
+    assert another.look_up("main", *EAN, "").product == changed
+
+
+def test_rules_are_fixed_by_the_first_code(registry: RegistryStore, pepper: Pepper, tmp_path: Path) -> None:
+    registry.add_product(product())
+    registry.save_product(product(normalisation=Normalisation.parse("upper")))
+    load(registry, tmp_path / "codes.csv", pepper, *ean_lines("a1"))
+
+    with pytest.raises(Refused, match=r"fixed \(upper\) since its first code was loaded.*another product"):
+        registry.save_product(product(normalisation=Normalisation.parse("none"), loading=True))
+    registry.save_product(product(normalisation=Normalisation.parse("upper"), state=State.SUSPENDED))
+
+    found = registry.find_product("main", *EAN)
+    assert found == product(normalisation=Normalisation.parse("upper"), state=State.SUSPENDED)
+
+
+def test_a_code_is_found_by_its_normal_form(registry: RegistryStore, pepper: Pepper, tmp_path: Path) -> None:
+    registry.add_product(product(state=State.SUSPENDED))
+    load(registry, tmp_path / "B-7.csv", pepper, *ean_lines("A1"), *ean_lines("A2", status="inactive"))
+
+    assert registry.look_up("main", *EAN, "Ａ２ ") == LookUp(
+        product=product(state=State.SUSPENDED),
+        tag=pepper.tag(product().id, "A2"),
+        normal="A2",
+        code=CodeRecord(batch="B-7", position=2, states=(State.ISSUED, State.ACTIVE, State.SUSPENDED)),
+    )
+
+
+def test_an_unknown_code_has_a_tag_all_the_same(registry: RegistryStore, pepper: Pepper) -> None:
+    registry.add_product(product())
+
+    assert registry.look_up("main", *EAN, " Z9") == LookUp(
+        product=product(), tag=pepper.tag(product().id, "Z9"), normal="Z9", code=None
+    )
+
+
+@pytest.mark.parametrize(
+    "name", [("second", *EAN), ("main", "ean8", "6900873042720"), ("main", "ean13", "6900873042721")]
+)
+def test_a_code_belongs_to_one_product_of_one_account(
+    registry: RegistryStore, pepper: Pepper, tmp_path: Path, name: tuple[str, str, str]
+) -> None:
+    load(registry, tmp_path / "codes.csv", pepper, *ean_lines("A1"))
+
+    assert registry.look_up(*name, "A1") == LookUp()
+
+
+def test_times_of_a_batch_come_with_the_code(
+    registry: RegistryStore, place: Place, pepper: Pepper, tmp_path: Path
+) -> None:
+    load(registry, tmp_path / "codes.csv", pepper, *ean_lines("A1"))
+    place.registry_sql("UPDATE batches SET activates_at = 1000, expires_at = 2000")
+
+    code = registry.look_up("main", *EAN, "A1").code
+
+    assert code is not None
+    assert (code.activates_at, code.expires_at) == (1000, 2000)
+    assert [code.state_at(now) for now in (999.0, 1000.0, 2000.0)] == ["issued", "active", "expired"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "state"),
+    [
+        ("UPDATE batches SET state = 'void'", "void"),
+        ("UPDATE parts SET state = 'stolen'", "stolen"),
+        ("UPDATE products SET state = 'recalled'", "recalled"),
+    ],
+)
+def test_a_change_holds_for_every_look_up_after_it(
+    registry: RegistryStore,
+    another: RegistryStore,
+    place: Place,
+    pepper: Pepper,
+    tmp_path: Path,
+    statement: str,
+    state: str,
+) -> None:
+    load(registry, tmp_path / "codes.csv", pepper, *ean_lines("A1"))
+
+    def states() -> set[State | None]:
+        codes = [store.look_up("main", *EAN, "A1").code for store in (registry, another)]
+        return {code.state_at(AT) if code else None for code in codes}
+
+    with ThreadPoolExecutor(1) as thread:
+        assert states() | thread.submit(states).result() == {"active"}
+        place.registry_sql(statement)
+        assert states() | thread.submit(states).result() == {state}
+
+
+def test_own_changes_hold_for_every_look_up_after_them(registry: RegistryStore, another: RegistryStore) -> None:
+    def look(store: RegistryStore) -> Product | None:
+        return store.look_up("main", *EAN, "A1").product
+
+    with ThreadPoolExecutor(1) as thread:
+
+        def seen() -> list[Product | None]:
+            return [look(registry), look(another), thread.submit(look, registry).result()]
+
+        assert seen() == [None] * 3
+        registry.add_product(product())
+        assert seen() == [product()] * 3
+        registry.save_product(product(loading=True))
+        assert seen() == [product(loading=True)] * 3
+        thread.submit(registry.save_product, product(qr_prefix="x")).result()
+        assert seen() == [product(qr_prefix="x")] * 3
+
+
+def test_an_import_is_seen_from_its_last_step_on(
+    registry: RegistryStore, another: RegistryStore, pepper: Pepper
+) -> None:
+    draft = registry.draft_product("main", *EAN)
+
+    def unseen() -> bool:
+        looked = [store.look_up("main", *EAN, code) for store in (registry, another) for code in ("A1", "A2")]
+        return looked == [LookUp()] * 4 and not [*another.products(), *another.stats(), *registry.stats()]
+
+    with registry.importing():
+        import_id, (part,) = registry.begin_import("B-7.csv", [pile(draft, 2)])
+        assert unseen()
+        rows = sorted([(tag, part.id, number) for number, tag in enumerate(tags(pepper, draft, "A1", "A2"), 1)])
+        assert registry.load_codes(rows) == []
+        assert unseen()
+        registry.finish_import(import_id, {part.id: 2})
+
+    assert part.offset == 0
+    for store in (registry, another):
+        codes = [store.look_up("main", *EAN, code).code for code in ("A1", "A2")]
+        assert [code.position if code else None for code in codes] == [1, 2]
+        assert [(stats.product, stats.batch, stats.states, stats.codes) for stats in store.stats()] == [
+            (draft, "B-7", (State.ACTIVE, State.ACTIVE, State.ACTIVE), 2)
+        ]
+
+
+def test_piles_of_one_batch_share_its_positions(registry: RegistryStore, pepper: Pepper, tmp_path: Path) -> None:
+    load(registry, tmp_path / "B-7.csv", pepper, *ean_lines("A1", "A2"), *ean_lines("A3", status="inactive"))
+    owner = registry.draft_product("main", *EAN)
+
+    with registry.importing():
+        import_id, parts = registry.begin_import(
+            "more.csv", [pile(owner, 1), pile(owner, 1, state=State.ISSUED), pile(owner, 1, batch="B-8")]
+        )
+        registry.abandon_import(import_id, [])
+
+    assert [part.offset for part in parts] == [3, 3, 0]
+    assert len({part.id for part in parts}) == 3
+
+
+def test_positions_go_on_behind_the_last_that_was_given(registry: RegistryStore) -> None:
+    owner = registry.draft_product("main", *EAN)
+    with registry.importing():
+        import_id, parts = registry.begin_import(
+            "gaps.csv", [replace(pile(owner, 2), last=4), replace(pile(owner, 1, state=State.ISSUED), last=7)]
+        )
+        registry.finish_import(import_id, {part.id: 1 for part in parts})
+        import_id, (part,) = registry.begin_import("more.csv", [pile(owner, 1)])
+        registry.finish_import(import_id, {part.id: 1})
+        _, (after,) = registry.begin_import("last.csv", [pile(owner, 1)])
+
+    assert (part.offset, after.offset) == (7, 8)
+
+
+def test_a_registered_code_is_given_back_and_stays_as_it_is(
+    registry: RegistryStore, pepper: Pepper, tmp_path: Path
+) -> None:
+    load(registry, tmp_path / "B-7.csv", pepper, *ean_lines("A1", "A2", "A3"))
+    owner = registry.draft_product("main", *EAN)
+
+    with registry.importing():
+        import_id, (part,) = registry.begin_import("more.csv", [pile(owner, 3, batch="B-8")])
+        rows = sorted([(tag, part.id, n) for n, tag in enumerate(tags(pepper, owner, "A9", "A2", "A3"), 1)])
+        refused = registry.load_codes(rows)
+        registry.finish_import(import_id, {part.id: 1})
+
+    assert {row[0] for row in refused} == set(tags(pepper, owner, "A2", "A3"))
+    codes = [registry.look_up("main", *EAN, code).code for code in ("A2", "A3", "A9")]
+    assert [(code.batch, code.position) if code else None for code in codes] == [("B-7", 2), ("B-7", 3), ("B-8", 1)]
+    assert {stats.batch: stats.codes for stats in registry.stats()} == {"B-7": 3, "B-8": 1}
+
+
+def leave_unfinished(registry: RegistryStore, pepper: Pepper, *codes: str) -> tuple[int, Part, list[CodeRow]]:
+    """Do all of an import but its last step."""
+    owner = registry.draft_product("main", *EAN)
+    with registry.importing():
+        import_id, (part,) = registry.begin_import("lost.csv", [pile(owner, len(codes), batch="lost")])
+        rows = sorted([(tag, part.id, number) for number, tag in enumerate(tags(pepper, owner, *codes), 1)])
+        assert registry.load_codes(rows) == []
+    return import_id, part, rows
+
+
+def test_an_abandoned_import_leaves_nothing(registry: RegistryStore, place: Place, pepper: Pepper) -> None:
+    import_id, _, rows = leave_unfinished(registry, pepper, "A1", "A2")
+
+    registry.abandon_import(import_id, rows)
+
+    for table in ("products", "imports", "batches", "parts", "codes"):
+        assert place.registry_sql(f"SELECT count(*) FROM {table}") == [(0,)]
+    registry.add_product(product())
+
+
+def test_an_abandoned_import_leaves_what_was_there(
+    registry: RegistryStore, place: Place, pepper: Pepper, tmp_path: Path
+) -> None:
+    load(registry, tmp_path / "B-7.csv", pepper, *ean_lines("A1"))
+    empty = product(2, key_str="2")
+    registry.add_product(empty)
+    owner = registry.draft_product("main", *EAN)
+    with registry.importing():
+        import_id, parts = registry.begin_import("more.csv", [pile(owner, 2), pile(empty, 1)])
+        rows = sorted([(tag, parts[0].id, number) for number, tag in enumerate(tags(pepper, owner, "A1", "A2"), 2)])
+        assert [row[0] for row in registry.load_codes(rows)] == tags(pepper, owner, "A1")
+
+        registry.abandon_import(import_id, rows)
+
+    code = registry.look_up("main", *EAN, "A1").code
+    assert code is not None
+    assert (code.batch, code.position) == ("B-7", 1)
+    assert registry.look_up("main", *EAN, "A2").code is None
+    assert registry.find_product("main", "ean13", "2") == empty
+    for table, count in {"products": 2, "imports": 1, "batches": 1, "parts": 1, "codes": 1}.items():
+        assert place.registry_sql(f"SELECT count(*) FROM {table}") == [(count,)]
+
+
+def test_an_unfinished_import_is_never_seen_and_can_be_taken_over(
+    registry: RegistryStore, another: RegistryStore, place: Place, pepper: Pepper, tmp_path: Path
+) -> None:
+    leave_unfinished(registry, pepper, "A1", "A2", "A3")
+    assert another.look_up("main", *EAN, "A1") == LookUp()
+    assert list(another.stats()) == []
+
+    load(another, tmp_path / "B-7.csv", pepper, *ean_lines("A2", "A1"))
+
+    codes = [registry.look_up("main", *EAN, code).code for code in ("A1", "A2", "A3")]
+    assert [(code.batch, code.position) if code else None for code in codes] == [("B-7", 2), ("B-7", 1), None]
+    assert {stats.batch: stats.codes for stats in registry.stats()} == {"B-7": 2}
+    assert place.registry_sql("SELECT count(*) FROM codes") == [(3,)]
+
+
+def test_codes_of_an_unfinished_import_are_not_found_in_a_product_that_is_there(
+    registry: RegistryStore, pepper: Pepper
+) -> None:
+    registry.add_product(product())
+    leave_unfinished(registry, pepper, "A1")
+
+    assert registry.look_up("main", *EAN, "A1").code is None
+    assert registry.look_up("main", *EAN, "A1").product == product()
+    assert list(registry.stats()) == []
+
+
+def test_a_product_of_an_unfinished_import_cannot_be_added(
+    registry: RegistryStore, pepper: Pepper, tmp_path: Path
+) -> None:
+    leave_unfinished(registry, pepper, "A1")
+
+    with pytest.raises(Refused, match=r"import has begun .* finish it"):
+        registry.add_product(product())
+
+    load(registry, tmp_path / "codes.csv", pepper, *ean_lines("A1"))
+    with pytest.raises(Refused, match="is there already"):
+        registry.add_product(product())
+
+
+def test_a_draft_takes_up_the_product_that_is_there(
+    registry: RegistryStore, another: RegistryStore, pepper: Pepper
+) -> None:
+    registry.add_product(product(loading=True))
+    assert another.draft_product("main", *EAN) == product(loading=True)
+
+    fresh = another.draft_product("main", "qrcode", "tea")
+    assert fresh == Product(id=fresh.id, account="main", key_standard="qrcode", key_str="tea")
+    assert registry.find_product("main", "qrcode", "tea") is None
+
+
+def test_a_draft_takes_up_the_product_of_an_unfinished_import(registry: RegistryStore, pepper: Pepper) -> None:
+    leave_unfinished(registry, pepper, "A1")
+
+    assert registry.draft_product("main", *EAN) == registry.draft_product("main", *EAN)
+
+
+def _added(registry: RegistryStore) -> Product:
+    registry.add_product(product(9))
+    return product()
+
+
+def _changed(registry: RegistryStore) -> Product:
+    draft = registry.add_product(product())
+    registry.save_product(product(normalisation=Normalisation.parse("upper")))
+    return draft
+
+
+@pytest.mark.parametrize("out_of_date", [_added, _changed])
+def test_a_draft_that_is_out_of_date_begins_no_import(
+    registry: RegistryStore, place: Place, out_of_date: Callable[[RegistryStore], Product]
+) -> None:
+    draft = out_of_date(registry)
+
+    with registry.importing(), pytest.raises(Refused, match="import the file again"):
+        registry.begin_import("B-7.csv", [pile(draft, 1)])
+
+    assert place.registry_sql("SELECT count(*) FROM imports") == [(0,)]
+
+
+def test_one_import_runs_at_a_time(registry: RegistryStore, another: RegistryStore) -> None:
+    with registry.importing():
+        for store in (another, registry):
+            with pytest.raises(Refused, match="another import is running"), store.importing():
+                pass
+
+    with another.importing():
+        pass
+
+
+def test_stats_count_codes_by_state(registry: RegistryStore, place: Place, pepper: Pepper, tmp_path: Path) -> None:
+    lines = [
+        *(f"{line},B-1" for line in ean_lines("A1", "A2")),
+        *(f"{line},B-1" for line in ean_lines("A3", status="inactive")),
+        *(f"{line},B-2" for line in ean_lines("A4")),
+        "qrcode,tea,A1,active,B-1",
+    ]
+    load(registry, tmp_path / "codes.csv", pepper, *lines, header=f"{HEADER},batch")
+    load(
+        registry, tmp_path / "more.csv", pepper, *(f"{line},B-1" for line in ean_lines("A5")), header=f"{HEADER},batch"
+    )
+    place.registry_sql("UPDATE batches SET state = 'void' WHERE name = 'B-2'")
+
+    counted = sorted((s.product.key_str, s.batch, s.states, s.codes) for s in registry.stats())
+
+    active, issued, void = State.ACTIVE, State.ISSUED, State.VOID
+    assert counted == [
+        ("6900873042720", "B-1", (active, active, active), 3),
+        ("6900873042720", "B-1", (issued, active, active), 1),
+        ("6900873042720", "B-2", (active, void, active), 1),
+        ("tea", "B-1", (active, active, active), 1),
+    ]
+
+
+def test_everything_is_there_after_it_was_closed(
+    registry: RegistryStore, place: Place, pepper: Pepper, tmp_path: Path
+) -> None:
+    load(registry, tmp_path / "codes.csv", pepper, *ean_lines("A1"))
+    before = registry.look_up("main", *EAN, "A1")
+    registry.close()
+
+    again = open_registry(place.storage, pepper=pepper, clock=CLOCK)
+    assert before.code is not None
+    assert again.look_up("main", *EAN, "A1") == before
+    again.close()
+
+
+@pytest.mark.usefixtures("registry")
+def test_another_pepper_cannot_open_it(place: Place) -> None:
+    with pytest.raises(PepperMismatch):
+        open_registry(place.storage, pepper=OTHER_PEPPER, clock=CLOCK)
+
+
+def test_a_pepper_that_is_exchanged_in_flight_is_noticed(
+    registry: RegistryStore, place: Place, pepper: Pepper, tmp_path: Path
+) -> None:
+    load(registry, tmp_path / "codes.csv", pepper, *ean_lines("A1"))
+    assert registry.look_up("main", *EAN, "A1").code is not None
+
+    place.registry_sql(f"UPDATE meta SET value = '{OTHER_PEPPER.id}' WHERE name = 'pepper_id'")
+
+    with pytest.raises(PepperMismatch):
+        registry.look_up("main", *EAN, "A1")
+    with pytest.raises(PepperMismatch):
+        registry.probe()
+    place.registry_sql(f"UPDATE meta SET value = '{pepper.id}' WHERE name = 'pepper_id'")
+    assert registry.look_up("main", *EAN, "A1").code is not None
+
+
+def test_many_threads_look_up_at_once(registry: RegistryStore, pepper: Pepper, tmp_path: Path) -> None:
+    codes = [f"A{number}" for number in range(50)]
+    load(registry, tmp_path / "codes.csv", pepper, *ean_lines(*codes))
+    barrier = Barrier(THREADS)
+
+    def look(_: int) -> list[int]:
+        barrier.wait()
+        records = [registry.look_up("main", *EAN, code).code for code in codes]
+        return [record.position for record in records if record]
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        assert list(threads.map(look, range(THREADS))) == [list(range(1, 51))] * THREADS

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+from hypothesis import event, example, given
+from hypothesis import strategies as st
+
+from scanhook.errors import CodeFileRefused
+from scanhook.registry import Normalisation
+from scanhook.registry.checksum import has_right_check
+from scanhook.registry.codefile import CodeFile, CodeLine, LineRefused
+from tests.fuzz.strategies import any_text, fuzzed, mutated
+
+HEADER = b"keystandard,keystr,extinfo,status"
+VALID = (
+    HEADER + b",batch\r\nqrcode,wxscandemo,0123ABCD,active,2024-1\r\nean13,6901481811083,\xe5\xbe\xae,inactive,\r\n",
+    HEADER + '\nqrcode,"demo","防伪""1",active\n\nqrcode,demo,2,inactive'.encode("gbk"),
+    b"\xef\xbb\xbf" + HEADER + b"\rqrcode,demo,1,active\r",
+)
+_cells = st.sampled_from(
+    [b"qrcode", b"ean13", b"a", b"active", b"inactive", b"void", b"", b'"', b'""', b'"a\nb"', b"\x00", b"\xff", b" "]
+    + [b"x" * 65, b"x" * 140000, b"\xb7\xc0\xce\xb1", b"\xe9\x98\xb2", b"=1+1", b'a"b', b'"a"b', b"\x1b", b"\xc2\x85"]
+)
+_ends = st.sampled_from([b"\n", b"\r\n", b"\r", b"\n\n", b""])
+_lines = st.lists(st.tuples(st.lists(_cells, max_size=6).map(b",".join), _ends).map(b"".join), max_size=8).map(b"".join)
+_plain = st.one_of(
+    st.binary(max_size=100),
+    st.binary(max_size=100).map(lambda raw: HEADER + b"\n" + raw),
+    _lines.map(lambda lines: HEADER + b"\n" + lines),
+    mutated(VALID),
+)
+code_files = st.one_of(
+    _plain,
+    _plain.map(lambda raw: gzip.compress(raw, 1, mtime=0)),
+    mutated([gzip.compress(raw, mtime=0) for raw in VALID]),
+    st.binary(max_size=60).map(lambda raw: b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff" + raw),
+)
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("fuzz") / "codes.csv"
+
+
+def _read(path: Path) -> list[tuple[int, CodeLine | LineRefused]] | None:
+    try:
+        return list(CodeFile(path).lines(lambda _bytes: None))
+    except CodeFileRefused:
+        return None
+
+
+@fuzzed(400)
+@given(content=code_files)
+@example(content=b"")
+@example(content=HEADER)
+@example(content=HEADER + b'\nqrcode,a,"b\nqrcode,c,d,active\n')
+@example(content=b"\x1f\x8b")
+@example(content=b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xff\xff\xff\xff")  # a block type that deflate does not have
+@example(content=gzip.compress(VALID[0])[:-9])
+def test_any_file_is_read_line_by_line_or_refused(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    lines = _read(path)
+    event("refused" if lines is None else "read")
+    if lines is None:
+        return
+    numbers = [number for number, _ in lines]
+    assert numbers == sorted(set(numbers))
+    assert all(number > 1 for number in numbers)
+    for _, line in lines:
+        if isinstance(line, CodeLine):
+            assert 0 < len(line.ext_info) <= 64
+            assert (line.key_standard + line.key_str + line.ext_info + line.batch).isprintable()
+        else:
+            assert type(line) is LineRefused
+            assert str(line).isprintable()
+
+
+@pytest.mark.parametrize("content", VALID, ids=["UTF-8", "GBK", "with a mark"])
+@pytest.mark.parametrize("zipped", [False, True])
+def test_the_files_that_are_mutated_are_right_themselves(path: Path, content: bytes, *, zipped: bool) -> None:
+    path.write_bytes(gzip.compress(content) if zipped else content)
+    lines = _read(path)
+    assert lines
+    assert all(isinstance(line, CodeLine) for _, line in lines)
+
+
+@fuzzed(300)
+@given(
+    st.builds(Normalisation, **dict.fromkeys(("trim", "width", "upper", "look_alikes", "check"), st.booleans())),
+    any_text,
+)
+def test_a_normal_form_is_its_own_normal_form(rules: Normalisation, ext_info: str) -> None:
+    normal = rules.apply(ext_info)
+    assert rules.apply(normal) == normal
+    assert isinstance(has_right_check(normal), bool)
+    assert Normalisation.parse(str(rules)) == rules
+
+
+@fuzzed(100)
+@given(st.lists(st.sampled_from(["trim", "width", "upper", "look-alikes", "check", "none", "", " ", "x"]), max_size=6))
+def test_rules_are_read_or_refused(names: list[str]) -> None:
+    text = ",".join(names)
+    if "x" in names:
+        with pytest.raises(ValueError, match="`x` is no rule"):
+            Normalisation.parse(text)
+    else:
+        rules = Normalisation.parse(text)
+        assert (rules.trim, rules.upper) == ("trim" in names, "upper" in names)
+        assert rules.look_alikes == ("look-alikes" in names)

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import gzip
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from shutil import copy
+
+import apsw
+import pytest
+
+from scanhook.errors import PepperMismatch, SchemaMismatch, StorageError
+from scanhook.registry import import_codes
+from scanhook.registry.sqlite import PRODUCT_ID_BYTES, SqliteRegistry
+from scanhook.storage import Pepper, rows_of
+from tests.registry.codes import CLOCK, EAN, code_file, ean_lines, load
+
+CODES = ("6J5T9XQ2", "7K6V0YR3", "8M7W1ZS4")
+
+
+def everything_in(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in sorted(folder.iterdir()))
+
+
+def by_side(store: SqliteRegistry, statement: str) -> None:
+    """Run a statement as another process would."""
+    connection = apsw.Connection(str(store.database.path))
+    connection.execute(statement)
+    connection.close()
+
+
+def test_codes_are_kept_as_tags_in_a_table_without_rowid(store: SqliteRegistry, tmp_path: Path, pepper: Pepper) -> None:
+    load(store, tmp_path / "codes.csv", pepper, *ean_lines(*CODES))
+    product = store.find_product("main", *EAN)
+    assert product is not None
+
+    connection = store.database.connection
+    tables = dict(rows_of(connection, "SELECT name, wr FROM pragma_table_list WHERE schema = 'main'"))
+    assert tables["codes"] == 1
+    columns = rows_of(connection, "SELECT name, type, pk FROM pragma_table_info('codes')")
+    assert columns == [("tag", "BLOB", 1), ("part_id", "INTEGER", 0), ("position", "INTEGER", 0)]
+    tags = [tag for (tag,) in rows_of(connection, "SELECT tag FROM codes ORDER BY position")]
+    assert tags == [pepper.tag(product.id, code) for code in CODES]
+    assert {len(tag) for tag in tags} == {10}
+
+
+def test_no_plain_code_stands_in_any_file(store: SqliteRegistry, tmp_path: Path, pepper: Pepper) -> None:
+    path = code_file(tmp_path / "batch.csv", *ean_lines(*CODES), *ean_lines(CODES[0], "\x00" + CODES[1]))
+    import_codes(store, path, pepper=pepper, account="main", skip_bad=True)
+    for code in CODES:
+        assert store.look_up("main", *EAN, code).code is not None
+
+    folder = store.database.path.parent
+    assert {file.name for file in folder.iterdir()} >= {"registry.db", "registry.db-wal"}
+    kept = everything_in(folder)
+    assert b"6900873042720" in kept
+    assert b"batch" in kept
+    for code in CODES:
+        assert code.encode() not in kept
+        assert code.encode("utf-16-le") not in kept
+        assert code.encode().hex().encode() not in kept
+
+
+def test_a_product_has_a_random_id_of_its_own(store: SqliteRegistry) -> None:
+    ids = {store.draft_product("main", *EAN).id for _ in range(100)}
+
+    assert len(ids) == 100
+    assert {len(product_id) for product_id in ids} == {PRODUCT_ID_BYTES} == {8}
+
+
+def test_another_pepper_cannot_open_it(store: SqliteRegistry) -> None:
+    with pytest.raises(PepperMismatch, match="made with the pepper 7df72aa8"):
+        SqliteRegistry(store.database.path.parent, pepper=Pepper(secret=bytes(range(1, 33))), clock=CLOCK)
+
+
+@pytest.mark.parametrize(
+    "exchange",
+    ["UPDATE meta SET value = '00000000' WHERE name = 'pepper_id'", "DELETE FROM meta WHERE name = 'pepper_id'"],
+)
+def test_a_pepper_that_is_exchanged_under_a_running_service_is_noticed(
+    store: SqliteRegistry, tmp_path: Path, pepper: Pepper, exchange: str
+) -> None:
+    load(store, tmp_path / "codes.csv", pepper, *ean_lines(*CODES))
+    assert store.look_up("main", *EAN, CODES[0]).code is not None
+
+    by_side(store, exchange)
+
+    for _ in range(2):
+        with pytest.raises(PepperMismatch, match="put back the right one"):
+            store.look_up("main", *EAN, CODES[0])
+        with pytest.raises(PepperMismatch, match="put back the right one"):
+            store.look_up("main", "ean13", "unknown", "")
+        with pytest.raises(PepperMismatch, match="put back the right one"):
+            store.probe()
+
+
+def test_a_batch_names_its_pepper(store: SqliteRegistry, tmp_path: Path, pepper: Pepper) -> None:
+    load(store, tmp_path / "codes.csv", pepper, *ean_lines(*CODES))
+
+    assert rows_of(store.database.connection, "SELECT name, pepper_id FROM batches") == [("codes", "7df72aa8")]
+
+
+def test_an_import_without_a_pepper_is_refused(store: SqliteRegistry, tmp_path: Path, pepper: Pepper) -> None:
+    by_side(store, "DELETE FROM meta WHERE name = 'pepper_id'")
+
+    with pytest.raises(StorageError, match="pepper"):
+        import_codes(store, code_file(tmp_path / "codes.csv", *ean_lines(*CODES)), pepper=pepper, account="main")
+
+
+def test_what_another_connection_changes_is_seen_after_this_one_was_closed(
+    store: SqliteRegistry, tmp_path: Path, pepper: Pepper
+) -> None:
+    load(store, tmp_path / "codes.csv", pepper, *ean_lines(*CODES))
+    store.close()
+    assert store.look_up("main", *EAN, CODES[0]).code is not None
+
+    store.close()
+    by_side(store, "UPDATE batches SET state = 'void'")
+
+    code = store.look_up("main", *EAN, CODES[0]).code
+    assert code is not None
+    assert code.state_at(0.0) == "void"
+
+
+FORKED = """
+import os, sys
+from pathlib import Path
+from shutil import copy
+import apsw
+from scanhook.registry.sqlite import SqliteRegistry
+from scanhook.storage import Pepper
+from tests.registry.codes import CLOCK, EAN
+
+def state():
+    return store.look_up("main", *EAN, "6J5T9XQ2").code.state_at(0.0)
+
+store = SqliteRegistry(Path(sys.argv[1]), pepper=Pepper(secret=bytes(range(32))), clock=CLOCK)
+assert state() == "active"
+reading, writing = os.pipe()
+child = os.fork()
+if child == 0:
+    os.read(reading, 1)
+    print("child", state(), flush=True)
+    store.close()
+    os._exit(0)
+other = apsw.Connection(str(store.database.path))
+other.execute("UPDATE batches SET state = 'void'")
+os.write(writing, b".")
+os.waitpid(child, 0)
+print("parent", state())
+"""
+
+
+def test_a_change_is_seen_on_both_sides_of_a_fork(store: SqliteRegistry, tmp_path: Path, pepper: Pepper) -> None:
+    load(store, tmp_path / "codes.csv", pepper, *ean_lines(*CODES))
+    store.close()
+    command = [sys.executable, "-W", "error", "-c", FORKED, str(store.database.path.parent)]
+    root = Path(__file__).parents[2]
+
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, timeout=30)
+
+    assert (done.stdout, done.stderr) == ("child void\nparent void\n", "")
+
+
+def _not_a_database(path: Path) -> None:
+    path.with_name(path.name + "-wal").unlink(missing_ok=True)
+    path.write_bytes(gzip.compress(b"a backup") * 100)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"), [(_not_a_database, "it is not a database"), (Path.unlink, "it cannot be opened")]
+)
+def test_a_file_that_cannot_be_read_is_told(store: SqliteRegistry, spoil: Callable[[Path], None], why: str) -> None:
+    store.close()
+    spoil(store.database.path)
+
+    with pytest.raises(StorageError, match=why):
+        store.look_up("main", *EAN, CODES[0])
+    with pytest.raises(StorageError, match=why):
+        store.probe()
+
+
+def test_a_file_that_was_exchanged_under_a_running_service_is_noticed_by_the_probe(
+    store: SqliteRegistry, empty_storage: Path
+) -> None:
+    store.probe()
+    Path(copy(empty_storage / "registry.db", store.database.path.with_name("backup.db"))).replace(store.database.path)
+
+    with pytest.raises(StorageError, match="was exchanged while scanhook runs"):
+        store.probe()
+
+
+def test_the_schema_of_a_newer_version_is_refused(store: SqliteRegistry, pepper: Pepper) -> None:
+    store.database.connection.pragma("user_version", 2)
+
+    with pytest.raises(SchemaMismatch, match="a newer version"):
+        SqliteRegistry(store.database.path.parent, pepper=pepper, clock=CLOCK)
+
+
+def test_look_ups_go_on_while_somebody_writes(store: SqliteRegistry, tmp_path: Path, pepper: Pepper) -> None:
+    load(store, tmp_path / "codes.csv", pepper, *ean_lines(*CODES))
+    found: list[bool] = []
+
+    with store.database.writing() as connection:
+        connection.execute("UPDATE batches SET state = 'void'")
+        thread = threading.Thread(target=lambda: found.append(store.look_up("main", *EAN, CODES[0]).code is not None))
+        thread.start()
+        thread.join()
+
+    assert found == [True]

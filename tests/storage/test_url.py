@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+
+from scanhook.errors import SettingsError, StorageError
+from scanhook.storage import StorageUrl
+
+BASE = Path("/srv/brand")
+
+
+@pytest.mark.parametrize(
+    ("url", "folder"),
+    [
+        ("sqlite:///data", "/srv/brand/data"),
+        ("sqlite:///deep/data", "/srv/brand/deep/data"),
+        ("sqlite:////var/lib/scanhook", "/var/lib/scanhook"),
+        ("SQLITE:///data", "/srv/brand/data"),
+    ],
+)
+def test_a_relative_folder_starts_from_the_settings_file(url: str, folder: str) -> None:
+    assert StorageUrl.parse(url, base=BASE) == StorageUrl(engine="sqlite", folder=Path(folder))
+
+
+@pytest.mark.parametrize("url", ["", "data", "postgresql://localhost/brand", "mysql:///data", "file:///data"])
+def test_an_engine_that_is_not_there_is_refused(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"sqlite:///FOLDER"):
+        StorageUrl.parse(url, base=BASE)
+
+
+@pytest.mark.parametrize("url", ["sqlite:", "sqlite:///", "sqlite://data", "sqlite://host/data", "sqlite:/"])
+def test_a_url_without_a_folder_is_refused(url: str) -> None:
+    with pytest.raises(SettingsError, match="three slashes and a folder"):
+        StorageUrl.parse(url, base=BASE)
+
+
+def test_a_url_that_is_none_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"storage\.url is no URL"):
+        StorageUrl.parse("sqlite://[data", base=BASE)
+
+
+@pytest.mark.parametrize("name", ["registry.db", "journal.db"])
+def test_a_storage_with_a_missing_file_is_told_with_its_remedy(empty_storage: Path, tmp_path: Path, name: str) -> None:
+    url = StorageUrl(engine="sqlite", folder=Path(copytree(empty_storage, tmp_path / "data")))
+    url.check_made()
+
+    (url.folder / name).unlink()
+
+    with pytest.raises(StorageError, match=rf"{name} is missing: is the disk mounted\?"):
+        url.check_made()

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import pytest
+
+from scanhook.errors import VerifierFailed
+from scanhook.registry import CodeRecord, LookUp, Normalisation, Product, Reason, State
+from scanhook.registry.sqlite import SqliteRegistry
+from scanhook.verdict import Finding, RegistryVerifier, reason_of
+from tests.verdict.questions import question
+
+
+def product(rules: str = "trim", *, loading: bool = False) -> Product:
+    return Product(
+        id=bytes(8),
+        account="main",
+        key_standard="ean13",
+        key_str="6900873042720",
+        normalisation=Normalisation.parse(rules),
+        loading=loading,
+    )
+
+
+def test_what_the_registry_found_goes_along(registry: SqliteRegistry) -> None:
+    asked = question("A1")
+
+    finding = RegistryVerifier(registry).verify(asked)
+
+    look_up = registry.look_up("main", "ean13", "6900873042720", "A1")
+    assert finding == Finding(reason=Reason.ACTIVE, look_up=look_up)
+    assert look_up.code is not None
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        ("active", "active"),
+        ("issued", "not_active"),
+        ("suspended", "suspended"),
+        ("recalled", "recalled"),
+        ("expired", "expired"),
+        ("void", "void"),
+        ("stolen", "stolen"),
+    ],
+)
+def test_every_state_has_its_reason(state: str, reason: str) -> None:
+    code = CodeRecord(batch="B", position=1, states=(State(state),))
+
+    assert reason_of(LookUp(product=product(), tag=b"", normal="A1", code=code), now=0.0) == reason
+
+
+@pytest.mark.parametrize(
+    ("look_up", "reason"),
+    [
+        (LookUp(), "unknown_product"),
+        (LookUp(product=product(), normal="A1"), "unknown_code"),
+        (LookUp(product=product(), normal=""), "no_code"),
+        (LookUp(product=product("check"), normal="A0"), "unreadable"),
+        (LookUp(product=product("check"), normal="12"), "unknown_code"),
+        (LookUp(product=product(loading=True), normal="A1"), "not_loaded"),
+        (LookUp(product=product(loading=True), normal=""), "no_code"),
+        (LookUp(product=product("check"), normal=""), "no_code"),
+    ],
+)
+def test_a_code_that_is_not_there_has_its_reason(look_up: LookUp, reason: str) -> None:
+    assert reason_of(look_up, now=0.0) == reason
+
+
+def test_a_registry_that_gives_no_answer_fails(registry: SqliteRegistry) -> None:
+    registry.close()
+    registry.database.path.unlink()
+
+    with pytest.raises(VerifierFailed, match="the registry gives no answer: "):
+        RegistryVerifier(registry).verify(question())
+
+
+def test_closing_the_verifier_leaves_the_registry_open(registry: SqliteRegistry) -> None:
+    verifier = RegistryVerifier(registry)
+    verifier.close()
+
+    assert verifier.verify(question()).reason == "active"
+    assert not verifier.waits

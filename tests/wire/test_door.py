@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, MutableMapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from scanhook.sandbox import Push, compose_echo
+from scanhook.wire.app import create_door
+from scanhook.wire.door import Door
+from tests.serving import NONCE, Brand, journal_size, scan_push, verdict_in
+from tests.wire.conftest import Wire
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What an ASGI application told its server."""
+
+    messages: tuple[MutableMapping[str, Any], ...]
+    read: int
+
+    @property
+    def status(self) -> int:
+        return int(self.messages[0]["status"])
+
+    @property
+    def headers(self) -> dict[bytes, bytes]:
+        return {name.lower(): value for name, value in self.messages[0]["headers"]}
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(message.get("body", b"") for message in self.messages[1:])
+
+
+def ask(
+    door: Door, path: str = "/wechat/callback", *, method: str = "POST", query: str = "", pieces: Iterable[bytes | None]
+) -> Told:
+    """Send a request whose body comes in pieces; ``None`` is the moment when the other side goes away."""
+    coming = list(pieces)
+    read = 0
+    messages: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        nonlocal read
+        if read == len(coming):
+            await asyncio.sleep(60)
+        piece = coming[read]
+        read += 1
+        if piece is None:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": piece, "more_body": read < len(coming)}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        messages.append(message)
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "root_path": "",
+        "headers": [],
+        "client": ("127.0.0.1", 50000),
+        "server": ("127.0.0.1", 8000),
+    }
+    asyncio.run(door(scope, receive, send))
+    return Told(messages=tuple(messages), read=read)
+
+
+def push_through(door: Door, push: Push, path: str = "/wechat/callback") -> Told:
+    return ask(door, path, query=push.query, pieces=[push.body])
+
+
+@pytest.fixture
+def door(wire: Wire) -> Door:
+    return create_door(wire.house)
+
+
+@pytest.mark.parametrize("path", ["/wechat/callback", "/wechat/callback/main"])
+@pytest.mark.parametrize(("code", "verdict"), [("GENUINE0001", "real"), ("COPIED99999", "fake")])
+def test_the_door_answers_a_push_itself(wire: Wire, door: Door, path: str, code: str, verdict: str) -> None:
+    told = push_through(door, scan_push(code, keys=wire.keys()), path)
+    assert told.status == 200
+    assert told.headers == {
+        b"content-type": b"application/xml; charset=utf-8",
+        b"content-length": str(len(told.body)).encode(),
+    }
+    assert verdict_in(told.body, keys=wire.keys()) == verdict
+    assert journal_size(wire.house) == (1, 0)
+
+
+def test_a_push_in_pieces_is_put_together(wire: Wire, door: Door) -> None:
+    push = scan_push(keys=wire.keys())
+    told = ask(door, query=push.query, pieces=[b"", push.body[:7], push.body[7:], b""])
+    assert (told.status, verdict_in(told.body, keys=wire.keys())) == (200, "real")
+
+
+def test_a_body_over_64_kib_is_not_read_to_its_end(wire: Wire, door: Door) -> None:
+    push = scan_push(keys=wire.keys())
+    told = ask(door, query=push.query, pieces=[b"x" * 40000] * 5)
+    assert (told.status, told.body, told.read) == (413, b"too large", 2)
+    assert told.headers[b"connection"] == b"close"
+
+
+@pytest.mark.parametrize(("size", "status"), [(65536, 200), (65537, 413)])
+def test_64_kib_are_the_limit(wire: Wire, door: Door, size: int, status: int) -> None:
+    push = scan_push(keys=wire.keys())
+    assert ask(door, query=push.query, pieces=[push.body.ljust(size)]).status == status
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "status"),
+    [
+        ("/wechat/callback/nobody", "POST", 404),
+        ("/wechat/callback/", "POST", 404),
+        ("/wechat/callback/main/x", "POST", 404),
+        ("/wechat/callbackx", "POST", 404),
+        ("/wechat/callback", "PUT", 405),
+        ("/wechat/callback/main", "OPTIONS", 405),
+        ("/wechat/callback", "GET", 403),
+        ("/healthz", "GET", 200),
+        ("/healthz", "POST", 405),
+    ],
+)
+def test_everything_else_is_left_to_flask(wire: Wire, door: Door, path: str, method: str, status: int) -> None:
+    push = scan_push(keys=wire.keys())
+    query = "" if method == "GET" else push.query
+    assert ask(door, path, method=method, query=query, pieces=[push.body]).status == status
+    assert journal_size(wire.house) == (0, 0)
+
+
+def test_a_url_verification_goes_through_the_door(wire: Wire, door: Door) -> None:
+    push = compose_echo(keys=wire.keys(), timestamp=int(time.time()), nonce=NONCE, echostr="4375120948345356249")
+    assert ask(door, method="GET", query=push.query, pieces=[b""]).body == b"4375120948345356249"
+
+
+def test_who_goes_away_in_the_middle_is_not_answered(wire: Wire, door: Door) -> None:
+    push = scan_push(keys=wire.keys())
+    assert ask(door, query=push.query, pieces=[push.body[:20], None]).messages == ()
+    assert journal_size(wire.house) == (0, 0)
+
+
+def test_a_push_that_may_wait_for_a_verifier_is_answered_too(wire: Wire, brand: Brand) -> None:
+    text = wire.house.path.read_text().replace(
+        '"registry://"]',
+        f'"{brand.url}"]\nsecret = "{"QUJD" * 8}"\nallow_private_addresses = true',
+    )
+    wire.house.path.write_text(text)
+    told = push_through(create_door(wire.house.path), scan_push("NOBODYKNOWS", keys=wire.keys()))
+    assert (told.status, verdict_in(told.body, keys=wire.keys())) == (200, "real")
+
+
+def test_the_door_takes_part_in_start_and_stop(door: Door) -> None:
+    coming = iter(["lifespan.startup", "lifespan.shutdown"])
+    sent: list[str] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": next(coming)}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message["type"])
+
+    asyncio.run(door({"type": "lifespan"}, receive, send))
+    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+def test_a_push_that_is_refused_tells_nobody_why(wire: Wire, door: Door, caplog: pytest.LogCaptureFixture) -> None:
+    push = replace(scan_push(keys=wire.keys()), body=b"<xml></xml>")
+    told = push_through(door, push)
+    assert (told.status, told.body, told.headers[b"content-type"]) == (400, b"malformed", b"text/plain; charset=utf-8")
+    (record,) = caplog.records
+    assert "event=refused status=400" in record.getMessage()

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import pytest
+
+from scanhook import create_app
+from scanhook.clock import FixedClock
+from scanhook.errors import StorageError
+from scanhook.journal.sqlite import SqliteJournal
+from scanhook.settings import House
+from scanhook.wire.ready import Check, check_ready
+from scanhook.wire.service import Service, keyring, open_service
+from tests.serving import scan_push
+from tests.wire.conftest import Wire
+
+AT_RELEASE = 1795305600.0  # 2026-11-22 00:00 UTC
+SQLITE_WRITE_VERSION_AT = 18
+
+
+@pytest.fixture
+def service(house: House) -> Iterator[Service]:
+    opened = open_service(house, clock=FixedClock(AT_RELEASE + 3600))
+    yield opened
+    opened.close()
+
+
+def make_read_only(database: Path) -> None:
+    """Raise the version that a writer must understand; root may write to any file, but not to this one."""
+    with database.open("r+b") as file:
+        file.seek(SQLITE_WRITE_VERSION_AT)
+        file.write(b"\x03")
+
+
+def exchange_pepper(database: Path) -> None:
+    connection = apsw.Connection(str(database))
+    connection.execute("UPDATE meta SET value = '0badcafe' WHERE name = 'pepper_id'")
+    connection.close()
+
+
+def faults(service: Service) -> dict[str, str]:
+    return {check.name: check.fault for check in check_ready(service) if check.fault}
+
+
+def set_clock(service: Service, at: float) -> None:
+    assert isinstance(service.clock, FixedClock)
+    service.clock.at = at
+
+
+def test_a_good_house_has_no_fault(service: Service) -> None:
+    assert check_ready(service) == [
+        Check(name="registry", fault=None),
+        Check(name="journal", fault=None),
+        Check(name="clock", fault=None),
+    ]
+
+
+@pytest.mark.parametrize("behind_s", [3, 86400])
+def test_a_clock_before_the_release_is_a_fault(service: Service, behind_s: int) -> None:
+    set_clock(service, AT_RELEASE - behind_s)
+    ((name, fault),) = faults(service).items()
+    assert name == "clock"
+    assert "which is before this version's release (2026-11-22 00:00:00 UTC): set it (NTP)" in fault
+
+
+def test_a_clock_before_the_newest_scan_is_a_fault(service: Service) -> None:
+    keys = keyring(service.house.settings.accounts["main"])
+    push = scan_push(keys=keys, at=int(AT_RELEASE) + 3600)
+    service.receiver.receive(service.accounts["main"], push.query.encode(), push.body)
+    assert faults(service) == {}
+    set_clock(service, AT_RELEASE + 3599)
+    assert faults(service) == {}
+    set_clock(service, AT_RELEASE + 3590)
+    assert faults(service) == {
+        "clock": "the clock says 2026-11-22 00:59:50 UTC, which is before the journal's newest scan "
+        "(2026-11-22 01:00:00 UTC): set it (NTP); until then real pushes are refused as coming from another time"
+    }
+
+
+def test_a_newest_scan_that_cannot_be_read_is_a_fault(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def damaged(_self: SqliteJournal) -> float:
+        raise StorageError("the database is damaged")
+
+    monkeypatch.setattr(SqliteJournal, "newest_at", damaged)
+    assert faults(service) == {"clock": "the newest scan cannot be read: the database is damaged"}
+
+
+def test_a_journal_that_cannot_be_written_is_a_fault(wire: Wire) -> None:
+    make_read_only(wire.house.base / "data" / "journal.db")
+    response = create_app_again(wire)
+    assert response == (
+        503,
+        {
+            "ready": False,
+            "checks": {
+                "registry": "ok",
+                "journal": f"{wire.house.base}/data/journal.db: it cannot be written: give it to the user that "
+                "scanhook runs as",
+                "clock": "ok",
+            },
+        },
+    )
+
+
+def test_a_journal_that_cannot_be_written_answers_no_scan(wire: Wire) -> None:
+    make_read_only(wire.house.base / "data" / "journal.db")
+    response = wire.push(scan_push(keys=wire.keys()))
+    assert (response.status_code, response.text) == (503, "try again")
+
+
+def create_app_again(wire: Wire) -> tuple[int, object]:
+    response = create_app(wire.house).test_client().get("/readyz")
+    return response.status_code, response.get_json()
+
+
+@pytest.mark.parametrize("name", ["registry", "journal"])
+def test_a_pepper_that_is_exchanged_in_flight_is_a_fault(wire: Wire, name: str) -> None:
+    assert wire.get("/readyz").status_code == 200
+    exchange_pepper(wire.house.base / "data" / f"{name}.db")
+    response = wire.get("/readyz")
+    answer = response.get_json()
+    assert (response.status_code, answer["ready"]) == (503, False)
+    others = {"registry", "journal", "clock"} - {name}
+    assert {answer["checks"][other] for other in others} == {"ok"}
+    assert answer["checks"][name] == (
+        f"{wire.house.base}/data/{name}.db now belongs to another pepper: put back the right one"
+    )
+
+
+@pytest.mark.parametrize("name", ["registry", "journal"])
+def test_a_storage_that_is_replaced_in_flight_by_anothers_is_a_fault(wire: Wire, house: House, name: str) -> None:
+    assert wire.get("/readyz").status_code == 200
+    (house.base / "data" / f"{name}.db").replace(wire.house.base / "data" / f"{name}.db")
+    assert wire.get("/readyz").status_code == 503
+
+
+def test_a_scan_is_not_judged_with_anothers_registry(wire: Wire) -> None:
+    assert wire.push(scan_push(keys=wire.keys())).status_code == 200
+    exchange_pepper(wire.house.base / "data" / "registry.db")
+    response = wire.push(scan_push("GENUINE0002", keys=wire.keys()))
+    assert (response.status_code, response.text) == (503, "try again")
