@@ -27,7 +27,7 @@ COLUMNS = (
     "code",
     "person",
 )
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r")  # noqa: RUF001  (full-width ones count too)
 _BOM = "\ufeff"
 
 

@@ -136,7 +136,7 @@ def _read_row(row: list[str], width: int) -> CodeLine | LineRefused:
     if len(row) != width:
         return LineRefused(f"it has {len(row)} fields, and the header has {width}")
     key_standard, key_str, ext_info, status, batch = (*row, "")[:5]
-    state = _STATES.get(status)
+    state = _STATES.get(status.strip().lower())
     if state is None:
         return LineRefused("its status is neither `active` nor `inactive`")
     for name, value, longest in (

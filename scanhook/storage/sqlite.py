@@ -23,7 +23,8 @@ from scanhook.storage.pepper import Pepper
 
 __all__ = ["Database", "rows_of"]
 
-BUSY_WAIT_S = 2.5
+BUSY_WAIT_S = 1.2
+"""For the other threads of this process, and again for other processes: together within the 3 s of a scan."""
 _BUSY_SLEEP_S = 0.0002
 _SYNCHRONOUS_FULL = 2
 
@@ -69,7 +70,7 @@ class Database:
     def connection(self) -> apsw.Connection:
         """This thread's connection."""
         if self._pid != os.getpid():
-            # A connection must not be used, nor even closed, on the far side of a fork.
+            # A connection must not be used on the far side of a fork. (Who is about to fork closes them first.)
             self._local, self._pid, self._opened = threading.local(), os.getpid(), WeakKeyDictionary()
             self._write_lock = threading.Lock()
         found: apsw.Connection | None = getattr(self._local, "connection", None)
@@ -100,8 +101,8 @@ class Database:
                         connection.execute("ROLLBACK")
                     raise
             finally:
-                self._write_lock.release()
                 self._written += 1
+                self._write_lock.release()
 
     def version(self) -> tuple[apsw.Connection, int, int]:
         """Return what changes with every commit to the file, by whomever: for caches of what was read from it."""
@@ -155,7 +156,8 @@ class Database:
             return time.monotonic() < deadline[0]
 
         connection.set_busy_handler(keep_trying)
-        if not connection.pragma("user_version") and rows_of(connection, "SELECT 1 FROM sqlite_schema"):
+        tables = {name for (name,) in rows_of(connection, "SELECT name FROM sqlite_schema")}
+        if tables and "meta" not in tables:
             connection.close()
             raise StorageError(f"{self.path} is a database, but not one of scanhook's: move it out of the way")
         connection.execute("PRAGMA journal_mode=WAL")

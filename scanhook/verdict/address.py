@@ -12,12 +12,15 @@ from scanhook.errors import VerifierFailed
 __all__ = ["GuardedTransport", "is_public"]
 
 
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 
 
 def is_public(address: str) -> bool:
     """Tell whether an IP address lies on the public internet."""
     ip = ipaddress.ip_address(address.partition("%")[0])
+    if ip in _NAT64:
+        ip = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)  # where the translator goes on to
     if isinstance(ip, ipaddress.IPv6Address) and (ip not in _GLOBAL_UNICAST or ip.sixtofour or ip.teredo):
         return False  # an IPv4 address may hide in it, or it leads nowhere
     return ip.is_global and not ip.is_multicast

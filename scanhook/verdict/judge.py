@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from scanhook.errors import ScanhookError, Undecided, VerifierFailed
+from scanhook.errors import ScanhookError, Undecided
 from scanhook.registry import LookUp, Reason
 from scanhook.verdict.aside import Aside
 from scanhook.verdict.verifier import Finding, Question, Verdict, Verifier
@@ -57,14 +57,11 @@ class Judge:
         so_far = self._ask(question, self._chain[: self._at_once], None)
         if self._aside is None or not _goes_on(so_far):
             return _decided(so_far)
-        try:
-            return self._aside.run(
-                lambda: _decided(self._ask(question, self._chain[self._at_once :], so_far)),
-                wait_s=self._timeout_s,
-                late=late,
-            )
-        except VerifierFailed as error:
-            raise Undecided(str(error)) from error
+        return self._aside.run(
+            lambda: _decided(self._ask(question, self._chain[self._at_once :], so_far)),
+            wait_s=self._timeout_s,
+            late=late,
+        )
 
     def close(self) -> None:
         """Close every verifier, after the calls that still run."""

@@ -136,8 +136,9 @@ def test_a_storage_that_is_replaced_in_flight_by_anothers_is_a_fault(wire: Wire,
     assert wire.get("/readyz").status_code == 503
 
 
-def test_a_scan_is_not_judged_with_anothers_registry(wire: Wire) -> None:
+@pytest.mark.parametrize("name", ["registry", "journal"])
+def test_a_scan_is_not_answered_from_anothers_storage(wire: Wire, name: str) -> None:
     assert wire.push(scan_push(keys=wire.keys())).status_code == 200
-    exchange_pepper(wire.house.base / "data" / "registry.db")
+    exchange_pepper(wire.house.base / "data" / f"{name}.db")
     response = wire.push(scan_push("GENUINE0002", keys=wire.keys()))
     assert (response.status_code, response.text) == (503, "try again")
