@@ -26,7 +26,7 @@ _OTHERS = 0o077
 @json_option
 @click.pass_context
 def doctor(context: click.Context, config: Path | None, *, as_json: bool) -> None:
-    """Look at settings, pepper, storage, clock, file modes and port. Changes nothing."""
+    """Look at settings, pepper, storage, clock, file modes and port."""
     checks = list(_look(find_config(config)))
     if as_json:
         show_json([{"check": check.name, "fault": check.fault} for check in checks])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -43,11 +43,12 @@ def tail(house: House, count: int, *, follow: bool, as_json: bool) -> None:
             last = max((entry.number for entry in storage.journal.tail(1)), default=0)
             if not follow and not as_json:
                 click.echo("There is no scan yet." if not last else "", err=True)
-        while follow:
-            time.sleep(_FOLLOW_S)
-            for entry in storage.journal.entries(after=last):
-                _show(entry, as_json=as_json)
-                last = entry.number
+        with suppress(KeyboardInterrupt):
+            while follow:
+                time.sleep(_FOLLOW_S)
+                for entry in storage.journal.entries(after=last):
+                    _show(entry, as_json=as_json)
+                    last = entry.number
 
 
 @scans.command()

@@ -177,7 +177,8 @@ def _tell(url: str, push: Push, reply: Reply, *, as_json: bool) -> None:
         for name, value in reply.opened.items():
             click.echo(f"  {name}: {value}")
         click.echo()
-    click.secho(f"verdict   {reply.verdict or 'none: the push was refused'}", bold=True)
+    none = "none in the answer" if reply.status == httpx2.codes.OK else "none: the push was refused"
+    click.secho(f"verdict   {reply.verdict or none}", bold=True)
     return None
 
 

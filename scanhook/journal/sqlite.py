@@ -76,6 +76,7 @@ class SqliteJournal:
             scan.person,
         )
         with self.database.writing() as connection:
+            self._check_ours(connection)
             connection.execute(_ADD, (*facts, *decision))
             added = bool(connection.changes())
             if added:
@@ -97,6 +98,7 @@ class SqliteJournal:
     def note(self, event: Noted) -> bool:
         """Store another event once."""
         with self.database.writing() as connection:
+            self._check_ours(connection)
             connection.execute(
                 _ADD_EVENT,
                 (
@@ -152,16 +154,13 @@ class SqliteJournal:
 
     def probe(self) -> None:
         """Write to the journal, and read its pepper."""
-        self.database.check_in_place()
         with self.database.writing() as connection:
+            self._check_ours(connection)
             connection.execute(
                 "INSERT INTO meta (name, value) VALUES ('probed_at', ?) "
                 "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
                 (int(time.time()),),
             )
-            pepper_id = connection.execute("SELECT value FROM meta WHERE name = 'pepper_id'").get
-        if pepper_id != self._pepper.id:
-            raise PepperMismatch(f"{self.database.path} now belongs to another pepper: put back the right one")
 
     def describe(self) -> str:
         """Name SQLite's version and its durability."""
@@ -170,6 +169,12 @@ class SqliteJournal:
     def close(self) -> None:
         """Close the file."""
         self.database.close()
+
+    def _check_ours(self, connection: apsw.Connection) -> None:
+        """Find out whether the file was exchanged or restored under our feet: what is written then, nobody may read."""
+        self.database.check_in_place()
+        if rows_of(connection, "SELECT value FROM meta WHERE name = 'pepper_id'") != [(self._pepper.id,)]:
+            raise PepperMismatch(f"{self.database.path} now belongs to another pepper: put back the right one")
 
     @staticmethod
     def _count(connection: apsw.Connection, *, tag: bytes, person: bytes, at: int) -> None:

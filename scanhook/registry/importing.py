@@ -94,7 +94,7 @@ def import_codes(
             refused=refused.count,
             finished=bool(loaded),
             rejects=refused.path if refused.count else None,
-            piles=tuple(replace(pile, codes=codes) for pile, codes in zip(piles, loaded, strict=False)),
+            piles=tuple(replace(pile, codes=codes) for pile, codes in zip(piles, loaded, strict=False) if codes),
         )
 
 
@@ -245,6 +245,7 @@ class _Rejects:
                     f"line {line} is refused ({reason}), and {self.path} cannot be written: {error.strerror}; "
                     "name another file with --rejects"
                 ) from None
+            os.fchmod(descriptor, 0o600)  # also of a file that was there
             self._file = os.fdopen(descriptor, "w", encoding="utf-8", newline="")
             csv.writer(self._file).writerow(("line", "reason"))
         csv.writer(self._file).writerow((line, reason))

@@ -41,6 +41,7 @@ JOIN imports AS i ON i.id = pt.import_id AND i.shown = 1
 JOIN batches AS b ON b.id = pt.batch_id
 JOIN products AS p ON p.id = b.product_id
 GROUP BY p.account, p.key_standard, p.key_str, b.name, pt.state, b.state
+HAVING sum(pt.codes) > 0
 """
 
 
@@ -69,6 +70,7 @@ class SqliteRegistry(SqliteImports):
         return LookUp(product=product, tag=tag, normal=normal, code=code)
 
     def _fresh_cache(self, connection: apsw.Connection) -> _Cache:
+        self.database.check_in_place()
         version = self.database.version()
         cache: _Cache | None = getattr(self._local, "cache", None)
         if cache is None or cache.version != version:
@@ -148,7 +150,6 @@ class SqliteRegistry(SqliteImports):
 
     def probe(self) -> None:
         """Prove that the registry can be read, and belongs to the pepper."""
-        self.database.check_in_place()
         self.look_up("", "", "", "")
 
     def close(self) -> None:

@@ -63,25 +63,28 @@ def load_settings(path: Path) -> House:
         for each fault, with the file, the line and the remedy; it repeats no value.
     """
     text = _read(path)
-    _check_environment(os.environ)
+    environ = {name.upper(): value for name, value in os.environ.items() if name.upper().startswith("SCANHOOK_")}
+    _check_environment(environ)
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: this is not TOML: {error}") from None
     try:
         _refuse_private(tables, path, text)
-        _let_environment_win(tables, os.environ)
+        _let_environment_win(tables, environ)
         return House(path=path, settings=Settings(**_with_paths(tables, path.parent)))
     except ValidationError as error:
-        faults = [_sentence(fault, path, text) for fault in error.errors(include_url=False, include_input=False)]
+        faults = [
+            _sentence(fault, path, text, environ) for fault in error.errors(include_url=False, include_input=False)
+        ]
         raise SettingsError("\n".join(faults)) from None
     except PydanticSettingsError:
-        raise SettingsError(_bad_list(os.environ)) from None
+        raise SettingsError(_bad_list(environ)) from None
 
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise SettingsError(
             f"{path} is not there: make one with `scanhook init DIR`, or name yours with --config or ${CONFIG_VARIABLE}"
@@ -94,7 +97,7 @@ def _read(path: Path) -> str:
 
 def _check_environment(environ: Mapping[str, str]) -> None:
     for name in sorted(environ):
-        if name.startswith("SCANHOOK_") and not _VARIABLE.match(name) and not _KUBERNETES.match(name):
+        if not _VARIABLE.match(name) and not _KUBERNETES.match(name):
             raise SettingsError(
                 f"environment: {name} is no setting; the settings are called like SCANHOOK_SERVICE__BIND"
             )
@@ -143,7 +146,7 @@ def _with_paths(tables: dict[str, Any], base: Path) -> dict[str, Any]:
     }
 
 
-def _sentence(fault: Mapping[str, Any], path: Path, text: str) -> str:
+def _sentence(fault: Mapping[str, Any], path: Path, text: str, environ: Mapping[str, str]) -> str:
     place = tuple(str(part) for part in fault["loc"] if part != "[key]")
     message = str(fault["msg"]).removeprefix("Value error, ")
     if fault["type"] == "extra_forbidden":
@@ -158,6 +161,6 @@ def _sentence(fault: Mapping[str, Any], path: Path, text: str) -> str:
     inner = (*place, message.split()[0])
     line = line_of(text, inner) or line_of(text, place)
     variables = ["SCANHOOK_" + "__".join(names).upper() for names in (inner, place)]
-    variable = next((name for name in variables if name in os.environ), None)
+    variable = next((name for name in variables if name in environ), None)
     where = f"environment, {variable}" if variable else f"{path}, line {line}" if line else str(path)
     return f"{where}: {'.'.join(place)}: {message}"

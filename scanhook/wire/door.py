@@ -16,7 +16,7 @@ from flask import Flask
 
 from scanhook.envelope import BODY_MAX_BYTES
 from scanhook.receive import Account
-from scanhook.wire.callback import CALLBACK_PATH, Callback
+from scanhook.wire.callback import CALLBACK_PATH, Callback, HttpAnswer
 
 __all__ = ["Door"]
 
@@ -64,6 +64,8 @@ class Door:
     async def _push(self, account: Account, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _read(receive)
         if body is None:
+            # Nobody hears it; without it the server logs a fault of ours.
+            await _send(send, HttpAnswer(status=400, body=b"", content_type="text/plain"), close=True)
             return
         query: bytes = scope["query_string"]
         if self._callback.waits:
@@ -71,14 +73,18 @@ class Door:
             answer = await loop.run_in_executor(self._threads, self._callback.push, account, query, body)
         else:
             answer = self._callback.push(account, query, body)
-        headers = [
-            (b"content-type", answer.content_type.encode()),
-            (b"content-length", str(len(answer.body)).encode()),
-        ]
-        if len(body) > BODY_MAX_BYTES:
-            headers.append((b"connection", b"close"))  # the rest of it is not read
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body})
+        await _send(send, answer, close=len(body) > BODY_MAX_BYTES)  # the rest of it is not read
+
+
+async def _send(send: Send, answer: HttpAnswer, *, close: bool) -> None:
+    headers = [
+        (b"content-type", answer.content_type.encode()),
+        (b"content-length", str(len(answer.body)).encode()),
+    ]
+    if close:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
 
 
 async def _read(receive: Receive) -> bytes | None:

@@ -25,6 +25,7 @@ class Metrics:
     """The figures of one service."""
 
     def __init__(self) -> None:
+        self._lost = False
         self._registry = CollectorRegistry()
         self._pushes = Counter(
             "scanhook_pushes", "Authentic pushes by event and outcome.", ("event", "outcome"), registry=self._registry
@@ -87,4 +88,6 @@ class Metrics:
         try:
             yield
         except Exception as error:  # noqa: BLE001
-            log.error("figures lost", why=type(error).__name__)
+            if not self._lost:
+                log.error("figures are lost from here on", why=type(error).__name__)
+            self._lost = True

@@ -123,6 +123,8 @@ def _plain(*secrets: SecretStr) -> tuple[str, ...]:
 def is_loopback(address: str | None) -> bool:
     """Tell whether a peer's address is this machine."""
     try:
-        return ipaddress.ip_address(address or "").is_loopback
+        ip = ipaddress.ip_address(address or "")
     except ValueError:
         return False
+    # A socket for both families shows IPv4 peers like this.
+    return (getattr(ip, "ipv4_mapped", None) or ip).is_loopback

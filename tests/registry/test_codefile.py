@@ -106,7 +106,7 @@ def test_fields_may_be_quoted(tmp_path: Path) -> None:
         (f"ean13;1;{CODE};active", "it has 1 fields, and the header has 4"),
         (f"ean13,1,{CODE},sold", "its status is neither `active` nor `inactive`"),
         (f"ean13,1,{CODE},", "its status is neither `active` nor `inactive`"),
-        (f"ean13,1,{CODE},Active", "its status is neither `active` nor `inactive`"),
+        (f"ean13,1,{CODE},activated", "its status is neither `active` nor `inactive`"),
         (f",1,{CODE},active", "its keystandard is empty"),
         (f"ean13,,{CODE},active", "its keystr is empty"),
         ("ean13,1,,active", "its extinfo is empty"),

@@ -268,7 +268,7 @@ def _foreign_with_a_version(path: Path) -> None:
         (_a_folder, "it cannot be opened"),
         (_damaged, "the database is damaged: restore it from a backup"),
         (_foreign, "not one of scanhook's: move it out of the way"),
-        (_foreign_with_a_version, "no such table: meta"),
+        (_foreign_with_a_version, "not one of scanhook's"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_told_with_a_remedy(
