@@ -76,6 +76,7 @@ def verdict_in(body: bytes, *, keys: Keyring) -> str:
 def rows(house: House, statement: str) -> list[tuple[Any, ...]]:
     """Read a house's journal from outside."""
     connection = apsw.Connection(str(house.base / "data" / "journal.db"))
+    connection.set_busy_timeout(5000)
     try:
         return list(connection.execute(statement))
     finally:
