@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from scanhook.errors import ScanhookError, VerifierFailed
+    from scanhook.errors import ScanhookError, SettingsError, StorageError, VerifierFailed
     from scanhook.message import CodeResult
     from scanhook.registry import Reason
     from scanhook.settings import House, load_settings
@@ -23,6 +23,8 @@ __all__ = [
     "Question",
     "Reason",
     "ScanhookError",
+    "SettingsError",
+    "StorageError",
     "Verifier",
     "VerifierFailed",
     "VerifierPlug",
@@ -39,6 +41,8 @@ _HOMES = {
     "Question": "scanhook.verdict",
     "Reason": "scanhook.registry",
     "ScanhookError": "scanhook.errors",
+    "SettingsError": "scanhook.errors",
+    "StorageError": "scanhook.errors",
     "Verifier": "scanhook.verdict",
     "VerifierFailed": "scanhook.errors",
     "VerifierPlug": "scanhook.verdict",

@@ -38,6 +38,8 @@ def test_the_public_api_is_this() -> None:
         "Question",
         "Reason",
         "ScanhookError",
+        "SettingsError",
+        "StorageError",
         "Verifier",
         "VerifierFailed",
         "VerifierPlug",

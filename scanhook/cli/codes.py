@@ -25,10 +25,10 @@ from scanhook.cli.common import (
     storage_of,
     utc,
 )
-from scanhook.registry import DEFAULT_VERDICTS, ImportReport, State, import_codes, strictest
+from scanhook.registry import ImportReport, State, import_codes, strictest
 from scanhook.registry import Progress as ImportProgress
 from scanhook.settings import House
-from scanhook.verdict import reason_of
+from scanhook.verdict import Finding, Verdict, reason_of
 
 __all__ = ["codes"]
 
@@ -78,19 +78,19 @@ def import_(
 @json_option
 @config_option
 def check(house: House, code: CodeName, account: str | None, *, as_json: bool) -> None:
-    """Say what the registry knows of a code, and what a consumer who scans it is told."""
+    """Say what the registry knows of a code, and what it answers a scan with."""
     name = account_name(house, account)
     with storage_of(house) as storage:
         now = time.time()
         found = storage.registry.look_up(name, code.key_standard, code.key_str, code.ext_info)
         stray = storage.pepper.stray_tag(name, code.key_standard, code.key_str, code.ext_info)
         tally = storage.journal.tally(found.tag or stray)
-    reason = reason_of(found, now=now)
-    result = found.product.answer_to(reason) if found.product else DEFAULT_VERDICTS[reason]
+    verdict = Verdict.of(Finding(reason=reason_of(found, now=now)), verifier="registry", look_up=found)
+    others = [url for url in house.settings.verifier.chain if url != "registry://"]
     described = {
         "account": name,
-        "verdict": result or "success",
-        "reason": reason,
+        "verdict": verdict.code_result or "success",
+        "reason": verdict.reason,
         "batch": found.code.batch if found.code else None,
         "position": found.code.position if found.code else None,
         "state": found.code.state_at(now) if found.code else None,
@@ -99,6 +99,8 @@ def check(house: House, code: CodeName, account: str | None, *, as_json: bool) -
         "first_scan": utc(tally.first_at) if tally else None,
         "last_scan": utc(tally.last_at) if tally else None,
     }
+    if others:
+        described["note"] = f"this is what the registry says; not asked: {', '.join(others)}"
     if as_json:
         return show_json(described)
     return show_table(("", ""), list(described.items()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -50,6 +51,8 @@ _SCANS = (
 @click.pass_context
 def demo(context: click.Context, port: int | None, *, check: bool) -> None:
     """Start a service with sample codes in a folder of its own, and send it three real, encrypted pushes."""
+    for name in [name for name in os.environ if name.upper().startswith("SCANHOOK_")]:
+        del os.environ[name]  # the settings of a real house must not reach this one
     port = port or (_free_port() if check else 8000)
     bind = f"127.0.0.1:{port}"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the folder goes and the service ends

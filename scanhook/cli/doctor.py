@@ -52,7 +52,7 @@ def _look(path: Path) -> Iterator[Check]:
         yield Check(name="pepper", fault=None)
         service = open_service(house)
     except ScanhookError as error:
-        yield Check(name="pepper and storage", fault=str(error))
+        yield Check(name="pepper, storage and verifiers", fault=str(error))
         return
     try:
         yield from check_ready(service)
@@ -66,7 +66,12 @@ def _look(path: Path) -> Iterator[Check]:
 def _file_modes(house: House) -> Check:
     open_to_others = [
         str(path)
-        for path in (house.path, house.pepper_path, *sorted((house.base / "secrets").glob("*")))
+        for path in (
+            house.path,
+            house.pepper_path,
+            *sorted((house.base / "secrets").glob("*")),
+            *sorted((house.base / "data").glob("*.db")),
+        )
         if path.exists() and path.stat().st_mode & _OTHERS
     ]
     fault = f"others can read or write secrets: chmod go-rwx {' '.join(dict.fromkeys(open_to_others))}"

@@ -19,6 +19,7 @@ from scanhook.settings import House
 __all__ = ["scans"]
 
 _FOLLOW_S = 0.5
+_TAIL_MAX = 1_000_000
 _COLORS = {"real": "green", "fake": "red", "not_active": "yellow"}
 
 
@@ -28,7 +29,9 @@ def scans() -> None:
 
 
 @scans.command()
-@click.option("-n", "--number", "count", type=click.IntRange(0), default=20, show_default=True, help="How many.")
+@click.option(
+    "-n", "--number", "count", type=click.IntRange(0, 1_000_000), default=20, show_default=True, help="How many."
+)
 @click.option("-f", "--follow", is_flag=True, help="Stay, and show each scan as it comes.")
 @json_option
 @config_option
@@ -41,8 +44,8 @@ def tail(house: House, count: int, *, follow: bool, as_json: bool) -> None:
             last = entry.number
         if not last:
             last = max((entry.number for entry in storage.journal.tail(1)), default=0)
-            if not follow and not as_json:
-                click.echo("There is no scan yet." if not last else "", err=True)
+            if not last and not follow and not as_json:
+                click.echo("There is no scan yet.", err=True)
         with suppress(KeyboardInterrupt):
             while follow:
                 time.sleep(_FOLLOW_S)
@@ -88,6 +91,6 @@ def _time(text: str | None) -> float | None:
         return None
     try:
         when = datetime.fromisoformat(text)
-    except ValueError:
+        return max(when.astimezone().timestamp(), 0)  # without a zone it is local time
+    except (ValueError, OverflowError):
         raise click.BadParameter(f"`{text}` is no time: write 2026-11-22 or 2026-11-22T08:00:00+08:00") from None
-    return when.astimezone().timestamp() if when.tzinfo is None else when.timestamp()

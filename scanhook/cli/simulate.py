@@ -68,6 +68,8 @@ def simulate(
 
     It is signed and sealed with the account's own token and key, like a push of WeChat's.
     """
+    if not url.startswith(("http://", "https://")):
+        raise click.BadParameter("write http://… or https://… in front of the address")
     keys = keyring(house.settings.accounts[account_name(house, account)])
     if verify_url == bool(code):
         raise click.UsageError("give --code KEYSTANDARD/KEYSTR/EXTINFO, or --verify-url")
@@ -177,7 +179,11 @@ def _tell(url: str, push: Push, reply: Reply, *, as_json: bool) -> None:
         for name, value in reply.opened.items():
             click.echo(f"  {name}: {value}")
         click.echo()
-    none = "none in the answer" if reply.status == httpx2.codes.OK else "none: the push was refused"
+    none = (
+        "none in the answer"
+        if reply.status == httpx2.codes.OK
+        else f"none: status {reply.status}; the service's log says why (404: is the path right?)"
+    )
     click.secho(f"verdict   {reply.verdict or none}", bold=True)
     return None
 

@@ -88,7 +88,9 @@ def _enter_session(document: Document, head: dict[str, Any]) -> Message:
 
 
 def _scan_region(document: Document, head: dict[str, Any]) -> Message:
-    return _build(ScanRegion, **head, **_product(document), region_code=_text(document, "RegionCode"))
+    return _build(
+        ScanRegion, **head, **_product(document), region_code=_text(document, "RegionCode", may_be_empty=True)
+    )
 
 
 def _review_result(document: Document, head: dict[str, Any]) -> Message:
@@ -96,7 +98,7 @@ def _review_result(document: Document, head: dict[str, Any]) -> Message:
         ReviewResult,
         **head,
         **_product(document),
-        result=_text(document, "Result"),
+        result=_text(document, "Result", may_be_empty=True),
         reason_msg=_text(document, "ReasonMsg", absent=""),
     )
 
@@ -127,7 +129,7 @@ def _product(document: Document) -> dict[str, str]:
     }
 
 
-def _text(document: Document, name: str, *, absent: str | None = None) -> str:
+def _text(document: Document, name: str, *, absent: str | None = None, may_be_empty: bool = False) -> str:
     value = document.get(name)
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 64:
         value = str(value)  # JSON writes MsgId, Sex and Scene as numbers
@@ -137,7 +139,7 @@ def _text(document: Document, name: str, *, absent: str | None = None) -> str:
         raise Malformed(f"{name} is missing", kind="field")
     if not isinstance(value, str):
         raise Malformed(f"{name} is not a text", kind="field")
-    if not value and absent is None:
+    if not value and absent is None and not may_be_empty:
         raise Malformed(f"{name} is empty", kind="field")
     if len(value) > TEXT_MAX_CHARS:
         raise Malformed(f"{name} has more than {TEXT_MAX_CHARS} characters", kind="field")

@@ -130,11 +130,6 @@ class ScanRegion(ProductEvent):
 
     region_code: str
 
-    @property
-    def province_code(self) -> str:
-        """The first two digits of the region code."""
-        return self.region_code[:2]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewResult(ProductEvent):

@@ -15,9 +15,10 @@ def identity(message: Message | ProductEvent) -> tuple[str, ...]:
 
     :returns: texts. They hold an openid and a code: hash them before they are kept.
     """
-    if message.msg_id:
-        return (message.to_user_name, "MsgId", message.msg_id)
     parts = (message.to_user_name, message.from_user_name, str(message.create_time))
     if isinstance(message, ProductEvent):
+        # Events have no MsgId; if one ever had, two codes must not share a verdict because two pushes share a number.
         return (*parts, message.event, message.key_standard, message.key_str, message.ext_info)
+    if message.msg_id:
+        return (message.to_user_name, "MsgId", message.msg_id)
     return (*parts, message.event if isinstance(message, OtherEvent) else message.msg_type)

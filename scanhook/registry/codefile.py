@@ -21,7 +21,7 @@ from scanhook.registry.product import KEY_MAX_CHARS, State
 if TYPE_CHECKING:
     from _csv import Reader
 
-__all__ = ["EXT_INFO_MAX_CHARS", "HEADER", "CodeFile", "CodeLine", "LineRefused"]
+__all__ = ["BATCH_MAX_CHARS", "EXT_INFO_MAX_CHARS", "HEADER", "CodeFile", "CodeLine", "LineRefused"]
 
 HEADER = ("keystandard", "keystr", "extinfo", "status")
 EXT_INFO_MAX_CHARS = 64

@@ -12,9 +12,9 @@ from pathlib import Path
 from struct import Struct
 from typing import IO, Self
 
-from scanhook.errors import CodeFileRefused
+from scanhook.errors import CodeFileRefused, Refused
 from scanhook.registry.checksum import has_right_check
-from scanhook.registry.codefile import CodeFile, CodeLine, LineRefused
+from scanhook.registry.codefile import BATCH_MAX_CHARS, CodeFile, CodeLine, LineRefused
 from scanhook.registry.product import Product, State
 from scanhook.registry.spool import Spool
 from scanhook.registry.store import CodeRow, Part, Pile, RegistryStore
@@ -71,6 +71,8 @@ def import_codes(
     :raises Refused: when another import is running.
     :raises StorageError: when the registry cannot be written. Nothing of the file is visible then.
     """
+    if len(batch) > BATCH_MAX_CHARS or not (batch or "-").isprintable():
+        raise Refused(f"the batch is not up to {BATCH_MAX_CHARS} printable characters")
     rejects = rejects or path.with_name(path.name + ".rejects.csv")
     if rejects.resolve() == path.resolve():
         raise CodeFileRefused(f"the rejects would overwrite {path}: name another file with --rejects")
@@ -88,7 +90,15 @@ def import_codes(
         piles = tuple(reading.piles())
         if not piles or (refused.count and not skip_bad):
             return ImportReport(codes=0, refused=refused.count, finished=False, rejects=refused.path, piles=())
-        loaded = _load(store, path.name, piles, reading, refused, skip_bad=skip_bad, progress=progress)
+        loaded = _load(
+            store,
+            os.fsencode(path.name).decode(errors="replace"),
+            piles,
+            reading,
+            refused,
+            skip_bad=skip_bad,
+            progress=progress,
+        )
         return ImportReport(
             codes=sum(loaded),
             refused=refused.count,

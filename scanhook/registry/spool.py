@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from typing import IO, Self
 
+from scanhook.errors import StorageError
+
 __all__ = ["Spool"]
 
 RUN_RECORDS = 500_000
@@ -43,9 +45,16 @@ class Spool:
         self._count += 1
         if len(self._fresh) >= RUN_RECORDS:
             self._fresh.sort()
-            run = tempfile.TemporaryFile(prefix="scanhook-import-")  # noqa: SIM115  (closed by __exit__)
-            run.write(b"".join(self._fresh))
-            self._runs.append(run)
+            try:
+                run = tempfile.TemporaryFile(prefix="scanhook-import-")  # noqa: SIM115  (closed by __exit__)
+                self._runs.append(run)
+                run.write(b"".join(self._fresh))
+                run.flush()
+            except OSError as error:
+                raise StorageError(
+                    f"the codes cannot be sorted in {tempfile.gettempdir()}: {error.strerror}: make room there, "
+                    "or name another folder in $TMPDIR"
+                ) from None
             self._fresh = []
 
     def __iter__(self) -> Iterator[bytes]:

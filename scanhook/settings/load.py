@@ -56,12 +56,13 @@ def find_config(given: Path | None = None) -> Path:
     return (given or Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG)).absolute()
 
 
-def load_settings(path: Path) -> House:
+def load_settings(path: Path | str) -> House:
     """Read a settings file and the environment.
 
     :raises SettingsError: when a name is unknown, or a value is missing or out of its range. The message has one line
         for each fault, with the file, the line and the remedy; it repeats no value.
     """
+    path = Path(path).absolute()
     text = _read(path)
     environ = {name.upper(): value for name, value in os.environ.items() if name.upper().startswith("SCANHOOK_")}
     _check_environment(environ)
@@ -155,6 +156,10 @@ def _sentence(fault: Mapping[str, Any], path: Path, text: str, environ: Mapping[
         message = "there is no account in it: add [accounts.main], or make a new file with `scanhook init DIR`"
     elif fault["type"] == "missing":
         message = "it is missing: add the table, or make a new file with `scanhook init DIR`"
+    elif fault["type"] == "string_type":
+        message = "write a text in quotes"
+    elif fault["type"] in ("int_parsing", "int_type", "float_parsing", "float_type"):
+        message = "write a number"
     elif fault["type"] == "string_pattern_mismatch":
         message = "a name is a small letter, then up to 31 small letters, digits, `-` and `_`"
     # A rule about a whole table begins its sentence with the name of the value it is about.

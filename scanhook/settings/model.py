@@ -49,7 +49,7 @@ class ServiceSettings(_Table):
     bind: str = "127.0.0.1:8000"
     public_url: str = ""
     workers: Annotated[int, Field(ge=1, le=64)] = 2
-    threads: Annotated[int, Field(ge=2, le=64)] = 8
+    threads: Annotated[int, Field(ge=2, le=512)] = 64
     timestamp_window_s: Annotated[float, Field(gt=0, le=86400)] = 300.0
     monitor_token: SecretStr = SecretStr("")
 
@@ -57,6 +57,13 @@ class ServiceSettings(_Table):
     @classmethod
     def _read_files(cls, values: Any) -> Any:
         return _from_files(values, ("monitor_token",))
+
+    @field_validator("workers", "threads", "timestamp_window_s", mode="before")
+    @classmethod
+    def _refuse_truth(cls, given: Any) -> Any:
+        if isinstance(given, bool):
+            raise ValueError("write a number, not true or false")  # noqa: TRY004  (pydantic's way)
+        return given
 
     @field_validator("bind")
     @classmethod
@@ -118,6 +125,22 @@ class AccountSettings(_Table):
                     f"an EncodingAESKey is {AES_KEY_CHARS} letters and digits: see the console (消息加解密密钥)"
                 )
         return given
+
+    @field_validator("app_id")
+    @classmethod
+    def _check_app_id(cls, app_id: str) -> str:
+        if app_id and not re.fullmatch(r"wx[0-9A-Za-z]+", app_id):
+            raise ValueError(
+                "an AppID is wx… followed by letters and digits: copy it from the console (开发者ID AppID)"
+            )
+        return app_id
+
+    @field_validator("original_id")
+    @classmethod
+    def _check_original_id(cls, original_id: str) -> str:
+        if original_id and not re.fullmatch(r"gh_\w+", original_id, re.ASCII):
+            raise ValueError("an original id is gh_… followed by letters and digits: copy it from the console (原始ID)")
+        return original_id
 
     @model_validator(mode="after")
     def _check_complete(self) -> Self:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import apsw
 
@@ -55,7 +55,7 @@ class Database:
         # By connection, which file it has open; a thread's connection goes when the thread has ended.
         self._opened: WeakKeyDictionary[apsw.Connection, tuple[int, int]] = WeakKeyDictionary()
         self._written = 0
-        self._pid = os.getpid()
+        os.register_at_fork(after_in_child=_Forgetting(self))
         scripts = sorted(resources.files(package).joinpath("schema").iterdir(), key=lambda script: script.name)
         self._schema = [script.read_text() for script in scripts if script.name.endswith(".sql")]
         with self.wording():
@@ -69,10 +69,6 @@ class Database:
     @property
     def connection(self) -> apsw.Connection:
         """This thread's connection."""
-        if self._pid != os.getpid():
-            # A connection must not be used on the far side of a fork. (Who is about to fork closes them first.)
-            self._local, self._pid, self._opened = threading.local(), os.getpid(), WeakKeyDictionary()
-            self._write_lock = threading.Lock()
         found: apsw.Connection | None = getattr(self._local, "connection", None)
         if found is None:
             found = self._local.connection = self._open()
@@ -127,11 +123,14 @@ class Database:
 
     def close(self) -> None:
         """Close every connection of this process."""
-        if self._pid == os.getpid():
-            for connection in list(self._opened):
-                connection.close()
+        for connection in list(self._opened):
+            connection.close()
         self._opened = WeakKeyDictionary()
         self._local = threading.local()
+
+    def forget(self) -> None:
+        """Let go of every connection, after a fork: a connection must not be used on its far side."""
+        self._local, self._opened, self._write_lock = threading.local(), WeakKeyDictionary(), threading.Lock()
 
     @contextmanager
     def wording(self) -> Iterator[None]:
@@ -201,6 +200,18 @@ class Database:
                 f"{self.path} was made with the pepper {kept.get('pepper_id', 'unknown')}, and `pepper_file` holds "
                 f"{self._pepper.id}: put back the pepper that belongs to this storage"
             )
+
+
+class _Forgetting:
+    """Tells a database of a fork, for as long as there is one."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = ref(database)
+
+    def __call__(self) -> None:
+        database = self._database()
+        if database is not None:
+            database.forget()
 
 
 def _durability(connection: apsw.Connection) -> tuple[str, int]:

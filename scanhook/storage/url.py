@@ -37,8 +37,8 @@ class StorageUrl:
             raise SettingsError(
                 f"storage.url starts with `{parts.scheme}:`, and this version keeps its storage in `sqlite:///FOLDER`"
             )
-        if parts.netloc or len(parts.path) < 2:
-            raise SettingsError("storage.url needs three slashes and a folder: sqlite:///data")
+        if parts.netloc or len(parts.path) < 2 or parts.query or parts.fragment:
+            raise SettingsError("storage.url needs three slashes and a folder, and nothing behind it: sqlite:///data")
         return cls(engine=parts.scheme, folder=base / parts.path[1:])
 
     def check_made(self) -> None:

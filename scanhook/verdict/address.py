@@ -59,7 +59,7 @@ class GuardedTransport(httpx2.BaseTransport):
             request.url = request.url.copy_with(host=address)
             try:
                 return self._transport.handle_request(request)
-            except httpx2.ConnectError:
+            except (httpx2.ConnectError, httpx2.ConnectTimeout):
                 continue
         request.url = request.url.copy_with(host=addresses[-1])
         return self._transport.handle_request(request)

@@ -22,6 +22,7 @@ from scanhook.verdict.verifier import Finding, Question
 
 __all__ = ["ANSWER_MAX_BYTES", "HttpVerifier"]
 
+_CONNECT_MAX_S = 2.0
 ANSWER_MAX_BYTES = 64 * 1024
 CALL_MAX_S = 10.0
 """Longer than a scan waits: a verdict that comes late still answers the push when it comes again."""
@@ -43,7 +44,7 @@ class HttpVerifier:
         self._breaker = breaker or Breaker()
         self._client = httpx2.Client(
             transport=GuardedTransport(private=private),
-            timeout=CALL_MAX_S,
+            timeout=httpx2.Timeout(CALL_MAX_S, connect=_CONNECT_MAX_S),
             follow_redirects=False,
             trust_env=False,
         )
@@ -90,10 +91,11 @@ class HttpVerifier:
             "webhook-timestamp": str(int(question.asked_at)),
             "webhook-signature": self._webhook.sign(question.id, sent_at, body),
         }
+        ends_at = time.monotonic() + CALL_MAX_S
         with self._client.stream("POST", self._url, content=body.encode(), headers=headers) as response:
             if response.status_code != httpx2.codes.OK:
                 raise VerifierFailed(f"the verifier's service answered with status {response.status_code}, not 200")
-            answer, ends_at = b"", time.monotonic() + CALL_MAX_S
+            answer = b""
             for chunk in response.iter_raw():
                 answer += chunk
                 if time.monotonic() > ends_at:
@@ -106,9 +108,13 @@ class HttpVerifier:
     def _read(answer: bytes) -> Finding:
         try:
             members = json.loads(answer)
-            result = members.get("code_result")
-            return Finding(reason=Reason(members["reason"]), code_result=None if result is None else CodeResult(result))
+            reason, result = members["reason"], members.get("code_result")
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise VerifierFailed('the verifier\'s answer is not JSON like {"reason": "active"}') from None
+        try:
+            return Finding(reason=Reason(reason), code_result=None if result is None else CodeResult(result))
+        except ValueError:
             raise VerifierFailed(
-                'the verifier\'s answer is not JSON like {"reason": "active"}, with a reason of the README\'s table'
+                f"the verifier's answer has a reason that is none of {', '.join(Reason)}, "
+                f"or a code_result that is none of {', '.join(CodeResult)}"
             ) from None

@@ -10,12 +10,10 @@ from scanhook.registry import LookUp, Reason
 from scanhook.verdict.aside import Aside
 from scanhook.verdict.verifier import Finding, Question, Verdict, Verifier
 
-__all__ = ["BUDGET_S", "WAITERS_MAX", "Judge", "Link"]
+__all__ = ["BUDGET_S", "Judge", "Link"]
 
 BUDGET_S = 3.0
 """WeChat cuts the line at 5 s; storing and answering need their share (DESIGN: deadline)."""
-WAITERS_MAX = 4
-
 _ASK_ON = frozenset({Reason.UNKNOWN_CODE, Reason.UNKNOWN_PRODUCT})
 
 
@@ -36,7 +34,7 @@ class Judge:
         which need not wait find one.
     """
 
-    def __init__(self, chain: Sequence[Link], *, timeout_s: float = 2.0, waiters_max: int = WAITERS_MAX) -> None:
+    def __init__(self, chain: Sequence[Link], *, timeout_s: float = 2.0, waiters_max: int = 32) -> None:
         self._chain = tuple(chain)
         self._timeout_s = min(timeout_s, BUDGET_S)
         waiting = [index for index, link in enumerate(chain) if link.verifier.waits]

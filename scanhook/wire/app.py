@@ -56,7 +56,7 @@ def create_door(config: House | Path | str | None = None) -> Door:
     """
     service, metrics = _furnish(config)
     threads = service.house.settings.service.threads
-    return Door(Callback(service, metrics), _flask(service, metrics), threads=threads)
+    return Door(Callback(service, metrics), _flask(service, metrics), threads=threads, close=service.close)
 
 
 def _furnish(config: House | Path | str | None) -> tuple[Service, Metrics]:

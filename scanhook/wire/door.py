@@ -33,23 +33,33 @@ class Door:
     :param callback: answers the pushes.
     :param app: answers the rest.
     :param threads: how many pushes may be in the hands of slow verifiers at once.
+    :param close: called when the server stops, after the last answer.
     """
 
-    def __init__(self, callback: Callback, app: Flask, *, threads: int) -> None:
+    def __init__(self, callback: Callback, app: Flask, *, threads: int, close: Callable[[], None]) -> None:
         self._callback = callback
         self._flask: Any = WSGIMiddleware(cast("Any", app), workers=_FLASK_THREADS)
+        self._close = close
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="push")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or take part in the server's start and stop."""
         if scope["type"] == "lifespan":
-            await _live(receive, send)
+            await self._live(receive, send)
         elif scope["type"] == "http":
             account = self._pushed_to(scope)
             if account is None:
                 await self._flask(scope, receive, send)
             else:
                 await self._push(account, scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        # Calls of verifiers that still run may bring a verdict that is worth storing.
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._close)
+        await send({"type": "lifespan.shutdown.complete"})
 
     def _pushed_to(self, scope: Scope) -> Account | None:
         """Return the account of a push; ``None`` of any other request."""
@@ -98,10 +108,3 @@ async def _read(receive: Receive) -> bytes | None:
         if not message.get("more_body", False):
             break
     return body
-
-
-async def _live(receive: Receive, send: Send) -> None:
-    await receive()
-    await send({"type": "lifespan.startup.complete"})
-    await receive()
-    await send({"type": "lifespan.shutdown.complete"})

@@ -21,7 +21,6 @@ log = structlog.wrap_logger(
         structlog.stdlib.filter_by_level,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", key="at"),
-        structlog.processors.format_exc_info,
         structlog.processors.LogfmtRenderer(key_order=["at", "level", "event"]),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, jsonify, request
 
@@ -12,6 +13,7 @@ from scanhook.wire.service import Service, is_loopback
 
 __all__ = ["add_monitor"]
 
+_LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 _FORWARDED = ("X-Forwarded-For", "X-Real-IP", "Forwarded")
 
 
@@ -23,8 +25,9 @@ def add_monitor(blueprint: Blueprint, service: Service, metrics: Metrics) -> Non
         given = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
         if token and hmac.compare_digest(given, token):
             return
-        # Behind a proxy on the same machine everybody seems to come from it.
-        if not is_loopback(request.remote_addr) or any(name in request.headers for name in _FORWARDED):
+        # Behind a proxy on the same machine everybody seems to come from it; it asks for the name that they asked for.
+        local = urlsplit(f"//{request.host}").hostname in _LOCAL_NAMES
+        if not (local and is_loopback(request.remote_addr)) or any(name in request.headers for name in _FORWARDED):
             abort(403)
 
     def healthz() -> Response:

@@ -8,8 +8,10 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 
 from scanhook.settings import House
 
@@ -21,7 +23,7 @@ ACCESS_LOG_FORMAT = '%(h)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'
 _METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _WORKER_TIMEOUT_S = 30
 _GRACEFUL_TIMEOUT_S = 20
-_KEEPALIVE_S = 75  # longer than nginx keeps its own (60 s), so that it is never the proxy that finds a closed line
+_KEEPALIVE_S = 75  # longer than a proxy keeps its own (nginx: 60 s), so that it never meets a closed line
 
 
 def run(house: House, *, bind: str, workers: int, ready: Callable[[], None] = lambda: None) -> None:
@@ -55,6 +57,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "preload_app": True,
             "control_socket_disable": True,
             "accesslog": "-",
+            "logger_class": _Logger,
             "access_log_format": ACCESS_LOG_FORMAT,
             "proc_name": "scanhook",
             "child_exit": _forget_worker,
@@ -72,6 +75,15 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
         log_to_stderr()
         return create_door(self._house)
+
+
+class _Logger(Logger):  # type: ignore[misc]
+    """Keeps one request on one line: the path comes decoded, with whatever line ends it holds."""
+
+    def atoms(self, *request: Any) -> dict[str, Any]:
+        atoms: dict[str, Any] = super().atoms(*request)
+        atoms["U"] = quote(str(atoms["U"]), errors="surrogateescape")
+        return atoms
 
 
 def _forget_worker(_server: object, worker: Any) -> None:
