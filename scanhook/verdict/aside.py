@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -22,7 +21,8 @@ T = TypeVar("T")
 class Aside:
     """Some threads for calls that wait, and a limit for how many scans wait for them.
 
-    :param waiters_max: how many scans may wait for their answer at once; a further one waits until one of them has it.
+    :param waiters_max: how many scans may stand and wait at once; a further one is answered "try again" at once, and
+        finds the verdict when it comes again.
     """
 
     def __init__(self, *, waiters_max: int, threads: int = THREADS, queue_max: int = QUEUE_MAX) -> None:
@@ -35,7 +35,7 @@ class Aside:
 
         :param wait_s: how long to wait at most.
         :param late: gets what the call gives when nobody waits for it any more.
-        :raises Undecided: when it takes longer, or when too many calls stand in the queue.
+        :raises Undecided: when it takes longer, when nobody else may wait, or when too many calls stand in the queue.
         """
         if not self._queue.acquire(blocking=False):
             raise Undecided("too many scans wait for a verifier")
@@ -46,10 +46,9 @@ class Aside:
             self._queue.release()
             raise Undecided("the service is stopping") from None
         why = "all places to wait for a verifier are taken"
-        ends_at = time.monotonic() + wait_s
-        if self._places.acquire(timeout=wait_s):
+        if self._places.acquire(blocking=False):
             try:
-                return future.result(max(ends_at - time.monotonic(), 0))
+                return future.result(wait_s)
             except CancelledError:
                 why = "the service is stopping"
             except FutureTimeoutError:

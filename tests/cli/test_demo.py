@@ -132,3 +132,14 @@ def test_a_demo_that_is_ended_while_it_starts_leaves_nothing(tmp_path: Path) -> 
         process.terminate()
         process.wait(20)
         assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_a_demo_leaves_the_house_alone_that_the_environment_names(
+    stocked: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = sorted((path.name, path.read_bytes()) for path in (stocked.base / "data").glob("*.db"))
+    monkeypatch.setenv("SCANHOOK_STORAGE__URL", f"sqlite:////{stocked.base / 'data'}")
+    monkeypatch.setenv("SCANHOOK_STORAGE__PEPPER_FILE", str(stocked.pepper_path))
+    monkeypatch.setattr(demo_module, "_serving", serving_here)
+    run("demo", "--check")
+    assert sorted((path.name, path.read_bytes()) for path in (stocked.base / "data").glob("*.db")) == before

@@ -64,7 +64,7 @@ def test_secrets_that_others_can_read_are_a_fault(shop: House, name: str, mode: 
 def test_a_missing_pepper_is_a_fault(shop: House) -> None:
     shop.pepper_path.unlink()
     ((name, fault),) = faults().items()
-    assert name == "pepper and storage"
+    assert name == "pepper, storage and verifiers"
     assert fault.startswith(f"the pepper {shop.pepper_path} is missing: put back the file")
 
 
@@ -72,7 +72,7 @@ def test_another_pepper_is_a_fault(shop: House) -> None:
     shop.pepper_path.unlink()
     Pepper.create(shop.pepper_path)
     ((name, fault),) = faults().items()
-    assert name == "pepper and storage"
+    assert name == "pepper, storage and verifiers"
     assert fault.endswith("put back the pepper that belongs to this storage")
 
 

@@ -14,7 +14,6 @@ from scanhook.message import (
     ProductEvent,
     PushHead,
     ReviewResult,
-    ScanRegion,
 )
 from tests.message.pushes import VALUES
 
@@ -66,13 +65,6 @@ def test_a_consumers_message_does_not_show_the_person_either() -> None:
     head = PushHead(to_user_name="gh", from_user_name="the-person", create_time=1)
     message = ConsumerMessage(to_user_name="gh", from_user_name="the-person", create_time=1, msg_type="text")
     assert "the-person" not in repr(head) + repr(message)
-
-
-@pytest.mark.parametrize(("region_code", "province"), [("440105", "44"), ("44", "44"), ("4", "4"), ("", "")])
-def test_only_the_province_of_a_region_can_be_relied_on(region_code: str, province: str) -> None:
-    region = VALUES["user_scan_product_async"]
-    assert isinstance(region, ScanRegion)
-    assert dataclasses.replace(region, region_code=region_code).province_code == province
 
 
 PRODUCT: dict[str, Any] = {

@@ -37,10 +37,16 @@ def test_the_same_push_is_the_same_in_xml_and_in_json(event: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"NeedAntiFake": "false"}, {"Unknown": "field"}, {"CreateTime": 1447848568}, {"MsgId": ""}]
+    "changes",
+    [{"NeedAntiFake": "false"}, {"Unknown": "field"}, {"CreateTime": 1447848568}, {"MsgId": ""}, {"MsgId": "1"}],
 )
 def test_what_does_not_tell_pushes_apart_is_left_out(changes: dict[str, object]) -> None:
     assert identity(decode({**FIELDS, **changes})) == identity(SCAN)
+
+
+def test_two_codes_are_two_pushes_whatever_their_msg_id() -> None:
+    pushes = [decode({**FIELDS, "MsgId": "0", "ExtInfo": code}) for code in ("GENUINE0001", "COPIED99999")]
+    assert identity(pushes[0]) != identity(pushes[1])
 
 
 def test_an_absent_code_is_the_same_as_an_empty_one() -> None:
@@ -62,7 +68,6 @@ def test_an_absent_code_is_the_same_as_an_empty_one() -> None:
         {"ExtInfo": " hyhy"},
         {"ExtInfo": ""},
         {"KeyStr": "weixin_antifakeh", "ExtInfo": "yhy"},
-        {"MsgId": "1"},
     ],
 )
 def test_what_tells_pushes_apart_is_in_it(changes: dict[str, object]) -> None:

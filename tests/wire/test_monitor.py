@@ -35,6 +35,17 @@ def test_nobody_else_may_look_inside(shared_wire: Wire, path: str, address: str)
 
 
 @pytest.mark.parametrize("path", GUARDED)
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("127.0.0.1:8000", 200), ("localhost", 200), ("[::1]:8000", 200), ("scan.example.com", 403), ("", 403)],
+)
+def test_a_proxy_that_says_nothing_of_itself_is_known_by_the_name_asked_for(
+    shared_wire: Wire, path: str, host: str, status: int
+) -> None:
+    assert shared_wire.get(path, Host=host).status_code == status
+
+
+@pytest.mark.parametrize("path", GUARDED)
 @pytest.mark.parametrize("header", ["X_Forwarded_For", "X_Real_IP", "Forwarded"])
 def test_what_a_proxy_on_this_machine_passes_on_is_from_elsewhere(shared_wire: Wire, path: str, header: str) -> None:
     assert shared_wire.get(path, **{header: "127.0.0.1"}).status_code == 403
