@@ -157,7 +157,9 @@ def test_a_push_that_may_wait_for_a_verifier_is_answered_too(wire: Wire, brand: 
     assert (told.status, verdict_in(told.body, keys=wire.keys())) == (200, "real")
 
 
-def test_the_door_takes_part_in_start_and_stop(door: Door) -> None:
+def test_the_door_closes_the_house_before_it_says_that_it_has_stopped(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
     coming = iter(["lifespan.startup", "lifespan.shutdown"])
     sent: list[str] = []
 
@@ -167,8 +169,9 @@ def test_the_door_takes_part_in_start_and_stop(door: Door) -> None:
     async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message["type"])
 
+    monkeypatch.setattr(door, "_close", lambda: sent.append("closed"))
     asyncio.run(door({"type": "lifespan"}, receive, send))
-    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert sent == ["lifespan.startup.complete", "closed", "lifespan.shutdown.complete"]
 
 
 def test_a_push_that_is_refused_tells_nobody_why(wire: Wire, door: Door, caplog: pytest.LogCaptureFixture) -> None:

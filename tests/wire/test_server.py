@@ -231,6 +231,16 @@ def test_only_this_machine_may_look_inside(server: Server) -> None:
         assert server.request("GET", path, headers=bearer).status == 200
 
 
+def test_one_request_is_one_line_of_the_access_log(server: Server) -> None:
+    assert server.request("GET", "/%0aFORGED%20line%20of%20%22somebody%22").status == 404
+    wait_for(lambda: "FORGED" in server.log(), "the request is logged")
+    assert [line for line in server.log().splitlines() if "FORGED" in line] == [
+        '127.0.0.1 "GET /%0AFORGED%20line%20of%20%22somebody%22" 404 ' + line.rsplit(" 404 ", 1)[1]
+        for line in server.log().splitlines()
+        if "FORGED" in line
+    ]
+
+
 def test_the_access_log_has_neither_query_nor_openid_nor_secret(server: Server) -> None:
     server.push(scan_push(keys=keys_of(server)))
     server.request("POST", f"/wechat/callback?openid={OPENID}&timestamp=1&nonce=1&msg_signature=1", b"x")
