@@ -6,13 +6,13 @@ Nothing is answered that is not on disk: the answer is composed from what the jo
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 
 from scanhook.clock import Clock
 from scanhook.envelope import RANDOM_BYTES, Format, Keyring, OpenedPush, PushQuery, open_echo, open_push
-from scanhook.errors import NotAuthentic, StorageError, Undecided
-from scanhook.journal import Entry, JournalStore, Noted, Scan
+from scanhook.errors import NotAuthentic, ScanhookError, StorageError, Undecided
+from scanhook.journal import Entry, JournalStore, Noted, Recorded, Scan
 from scanhook.message import (
     ConsumerMessage,
     OtherEvent,
@@ -27,7 +27,7 @@ from scanhook.reply import SUCCESS, ScanProductReply, compose, seal
 from scanhook.storage import Pepper
 from scanhook.verdict import Judge, Question, Verdict
 
-__all__ = ["Account", "Answer", "Meter", "Receiver"]
+__all__ = ["Account", "Answer", "Judged", "Meter", "Receiver"]
 
 _MESSAGE_TYPES = frozenset({"text", "image", "voice", "video", "shortvideo", "location", "link"})
 _HEAD_FIELDS = frozenset(field.name for field in fields(ProductEvent))
@@ -52,6 +52,21 @@ class Answer:
 
     body: bytes
     content_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A scan that was judged and is not on the disk yet.
+
+    :param verdict: ``None`` if there is none, and then ``why`` says why.
+    """
+
+    account: Account
+    push: OpenedPush
+    event: ScanProductCallback
+    scan: Scan
+    verdict: Verdict | None
+    why: ScanhookError | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,13 +115,28 @@ class Receiver:
         return Answer(body=echostr, content_type="text/plain; charset=utf-8")
 
     def receive(self, account: Account, query: bytes, body: bytes) -> Answer:
-        """Answer a push (POST).
+        """Answer a push (POST): :meth:`judged`, then :meth:`settle`.
 
         :param query: as it stands behind the ``?``.
         :param body: as it came.
         :raises PushError: when the push is refused; it leaves no trace in the journal.
         :raises Undecided: when no verdict can be given now; the scan is recorded as undecided if that is possible.
         :raises StorageError: when what came could not be stored.
+        """
+        push = self.judged(account, query, body)
+        if isinstance(push, Answer):
+            return push
+        answer = self.settle([push])[0]
+        if isinstance(answer, ScanhookError):
+            raise answer
+        return answer
+
+    def judged(self, account: Account, query: bytes, body: bytes) -> Answer | Judged:
+        """Open, decode and judge a push; a scan is not on the disk yet, and must not be answered before it is.
+
+        :returns: the answer, of whatever is not a scan; else what :meth:`settle` takes.
+        :raises PushError: when the push is refused.
+        :raises StorageError: when an event could not be stored.
         """
         now = self.clock.now()
         push = open_push(
@@ -118,63 +148,71 @@ class Receiver:
                 "the push is addressed to another account: compare original_id with the console", kind="to_user_name"
             )
         if isinstance(message, ScanProductCallback):
-            return self._verdict(account, push, message, now)
+            return self._judge(account, push, message, now)
         if isinstance(message, OtherEvent | ConsumerMessage):
             self.meter.pushed(_label(message), "success")
         else:
             self._note(account, message, now)
         return _SUCCESS
 
-    def _verdict(self, account: Account, push: OpenedPush, event: ScanProductCallback, now: float) -> Answer:
+    def settle(self, pushes: Sequence[Judged]) -> list[Answer | ScanhookError]:
+        """Put scans on the disk in one transaction, and compose their answers from what the journal returns.
+
+        :returns: for each its answer, or the error that stands in its place.
+        """
         try:
-            entry = self._on_disk(account, event, now)
+            recorded = self.journal.record_all([(push.scan, push.verdict) for push in pushes], now=self.clock.now())
+        except StorageError as error:
+            return [self._undecided(push, error) for push in pushes]
+        self.meter.committed(recorded[0].commit_s)
+        return [self._answer(push, kept) for push, kept in zip(pushes, recorded, strict=True)]
+
+    def _judge(self, account: Account, push: OpenedPush, event: ScanProductCallback, now: float) -> Answer | Judged:
+        scan = self._scan(account, event, now)
+        verdict, why = None, None
+        try:
+            # Asking again costs little where nobody waits; a repeat is found by recording it.
+            known = self.journal.recall(scan.identity) if self.judge.waits else None
+            if known is not None:
+                self.meter.pushed(event.event, "repeated")
+                return self._reply(account, push, event, known, now)
+            verdict = self.judge.judge(_question(scan), late=lambda verdict: self._late(scan, verdict))
         except (Undecided, StorageError) as error:
-            self.meter.pushed(event.event, "undecided")
-            if not self.success_when_undecided:
-                raise
-            self.meter.warned(account.name, f"answered `success` without a verdict: {error}")
-            return _SUCCESS
+            why = error
+        return Judged(account=account, push=push, event=event, scan=scan, verdict=verdict, why=why)
+
+    def _answer(self, push: Judged, recorded: Recorded) -> Answer | ScanhookError:
+        entry = recorded.entry
+        self._tell(push.scan, recorded)
+        if not entry.decided:
+            return self._undecided(push, push.why or Undecided("the scan has no verdict yet"))
+        # One that is decided although no verdict came along was decided by another worker, or just in time.
+        repeated = recorded.repeated or push.verdict is None
+        self.meter.pushed(push.event.event, "repeated" if repeated else entry.code_result or "success")
+        return self._reply(push.account, push.push, push.event, entry, push.scan.received_at)
+
+    def _undecided(self, push: Judged, error: ScanhookError) -> Answer | ScanhookError:
+        self.meter.pushed(push.event.event, "undecided")
+        if not self.success_when_undecided:
+            return error
+        self.meter.warned(push.account.name, f"answered `success` without a verdict: {error}")
+        return _SUCCESS
+
+    def _reply(
+        self, account: Account, push: OpenedPush, event: ScanProductCallback, entry: Entry, now: float
+    ) -> Answer:
         if entry.code_result is None:
             return _SUCCESS
-        decided_at = int(entry.decided_at or now)
         reply = ScanProductReply(
             to_user_name=event.from_user_name,
             from_user_name=event.to_user_name,
-            create_time=decided_at,
+            create_time=int(entry.decided_at or now),
             key_standard=event.key_standard,
             key_str=event.key_str,
             ext_info=event.ext_info,
             code_result=entry.code_result,
         )
         return self._sealed(compose(reply, push.format), push, account, now)
-
-    def _on_disk(self, account: Account, event: ScanProductCallback, now: float) -> Entry:
-        """Return the scan as the journal keeps it, with the first verdict that its push was ever given."""
-        scan = self._scan(account, event, now)
-        # Asking again costs little where nobody waits; a repeat is found by recording it.
-        known = self.journal.recall(scan.identity) if self.judge.waits else None
-        if known is not None:
-            self.meter.pushed(event.event, "repeated")
-            return known
-        question = Question(
-            id=scan.identity.hex(),
-            account=account.name,
-            key_standard=event.key_standard,
-            key_str=event.key_str,
-            ext_info=event.ext_info,
-            asked_at=now,
-        )
-        try:
-            verdict = self.judge.judge(question, late=lambda verdict: self._late(scan, verdict))
-        except Undecided:
-            entry, _ = self._record(scan, None)
-            if entry.decided:  # by another thread or worker, or just in time
-                self.meter.pushed(event.event, "repeated")
-                return entry
-            raise
-        entry, repeated = self._record(scan, verdict)
-        self.meter.pushed(event.event, "repeated" if repeated else entry.code_result or "success")
-        return entry
 
     def _scan(self, account: Account, event: ScanProductCallback, now: float) -> Scan:
         code = (event.key_standard, event.key_str, event.ext_info)
@@ -190,23 +228,20 @@ class Receiver:
             stray_tag=self.pepper.stray_tag(account.name, *code),
         )
 
-    def _record(self, scan: Scan, verdict: Verdict | None) -> tuple[Entry, bool]:
-        recorded = self.journal.record(scan, verdict, now=self.clock.now())
-        self.meter.committed(recorded.commit_s)
-        entry = recorded.entry
-        if verdict is not None and recorded.decided_now:
-            self.meter.judged(entry.reason)
-            if entry.reason == Reason.UNKNOWN_PRODUCT:
+    def _tell(self, scan: Scan, recorded: Recorded) -> None:
+        """Tell the meter of a verdict that was given for the first time."""
+        if recorded.decided_now:
+            self.meter.judged(recorded.entry.reason)
+            if recorded.entry.reason == Reason.UNKNOWN_PRODUCT:
                 self.meter.warned(
                     scan.account,
                     f"a product page asks for {scan.key_standard}/{scan.key_str}, which the registry does not know: "
                     "add it with `scanhook products add`, or import its codes",
                 )
-        return entry, recorded.repeated
 
     def _late(self, scan: Scan, verdict: Verdict) -> None:
         try:
-            self._record(scan, verdict)
+            self._tell(scan, self.journal.record(scan, verdict, now=self.clock.now()))
         except StorageError as error:
             self.meter.warned(scan.account, f"a verdict that came late could not be stored: {error}")
 
@@ -248,6 +283,17 @@ class Receiver:
 
 _SUCCESS = Answer(body=SUCCESS, content_type="text/plain; charset=utf-8")
 _CONTENT_TYPES = {Format.XML: "application/xml; charset=utf-8", Format.JSON: "application/json"}
+
+
+def _question(scan: Scan) -> Question:
+    return Question(
+        id=scan.identity.hex(),
+        account=scan.account,
+        key_standard=scan.key_standard,
+        key_str=scan.key_str,
+        ext_info=scan.ext_info,
+        asked_at=scan.received_at,
+    )
 
 
 def _label(message: OtherEvent | ConsumerMessage) -> str:

@@ -364,7 +364,7 @@ def break_journal(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise StorageError("the disk is full")
 
-    monkeypatch.setattr(type(desk.journal), "record", full)
+    monkeypatch.setattr(type(desk.journal), "record_all", full)
 
 
 def test_a_push_for_another_account_is_refused(desk: Desk, house: House) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,24 @@ class SqliteJournal:
 
     def record(self, scan: Scan, verdict: Verdict | None, *, now: float) -> Recorded:
         """Store a scan once; count it when it has its verdict."""
+        return self.record_all([(scan, verdict)], now=now)[0]
+
+    def record_all(self, scans: Sequence[tuple[Scan, Verdict | None]], *, now: float) -> list[Recorded]:
+        """Store scans in one transaction: the disk is waited for once."""
         started = time.perf_counter()
+        with self.database.writing() as connection:
+            self._check_ours(connection)
+            stored = [self._store(connection, scan, verdict, now) for scan, verdict in scans]
+        commit_s = time.perf_counter() - started
+        return [
+            Recorded(entry=entry, repeated=repeated, decided_now=decided_now, commit_s=commit_s)
+            for entry, repeated, decided_now in stored
+        ]
+
+    def _store(
+        self, connection: apsw.Connection, scan: Scan, verdict: Verdict | None, now: float
+    ) -> tuple[Entry, bool, bool]:
+        """Store one scan; returns it as it is kept, whether it was there, and whether it got its verdict now."""
         decision = _decision(scan, verdict, now)
         facts = (
             scan.identity,
@@ -75,25 +92,19 @@ class SqliteJournal:
             scan.key_str,
             scan.person,
         )
-        with self.database.writing() as connection:
-            self._check_ours(connection)
-            connection.execute(_ADD, (*facts, *decision))
-            added = bool(connection.changes())
-            if added:
-                number = connection.last_insert_rowid()
-            elif verdict is not None:
-                connection.execute(_COMPLETE, (*decision, scan.identity))
-            decided_now = verdict is not None and bool(connection.changes())
-            # What was just added need not be read back; what was there is answered as it was.
-            if added:
-                entry = _entry((number, *facts[1:], *decision[:4], *decision[5:]))
-            else:
-                entry = _entry(rows_of(connection, _FIND, (scan.identity,))[0])
-            if decided_now:
-                self._count(connection, tag=decision[5], person=scan.person, at=_ms(entry.received_at))
-        return Recorded(
-            entry=entry, repeated=not added, decided_now=decided_now, commit_s=time.perf_counter() - started
-        )
+        connection.execute(_ADD, (*facts, *decision))
+        added = bool(connection.changes())
+        if not added and verdict is not None:
+            connection.execute(_COMPLETE, (*decision, scan.identity))
+        decided_now = verdict is not None and bool(connection.changes())
+        # What was just added need not be read back; what was there is answered as it was.
+        if added:
+            entry = _entry((connection.last_insert_rowid(), *facts[1:], *decision[:4], *decision[5:]))
+        else:
+            entry = _entry(rows_of(connection, _FIND, (scan.identity,))[0])
+        if decided_now:
+            self._count(connection, tag=decision[5], person=scan.person, at=_ms(entry.received_at))
+        return entry, not added, decided_now
 
     def note(self, event: Noted) -> bool:
         """Store another event once."""

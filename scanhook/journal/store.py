@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -133,6 +133,12 @@ class JournalStore(Protocol):
 
         :param verdict: ``None`` records it as undecided; the first real verdict completes that.
         :param now: seconds since 1970.
+        """
+
+    def record_all(self, scans: Sequence[tuple[Scan, Verdict | None]], *, now: float) -> list[Recorded]:
+        """Store scans as :meth:`record` does, all in one transaction: either all are on the disk, or none.
+
+        :returns: what became of each, in their order.
         """
 
     def note(self, event: Noted) -> bool:

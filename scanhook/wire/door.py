@@ -1,7 +1,8 @@
 """The fast door: an ASGI application that answers pushes itself and leaves everything else to Flask.
 
-A push that must wait for nobody is answered on the event loop: it costs less than handing it to a thread. One that may
-wait for a verifier goes to a thread, so that the loop stays free for the others.
+A push that must wait for nobody is answered on the event loop: it costs less than handing it to a thread. All that come
+while one transaction is written share the next. One that may wait for a verifier goes to a thread, so that the loop
+stays free for the others.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from flask import Flask
 
 from scanhook.envelope import BODY_MAX_BYTES
 from scanhook.receive import Account
-from scanhook.wire.callback import CALLBACK_PATH, Callback, HttpAnswer
+from scanhook.wire.callback import CALLBACK_PATH, Begun, Callback, HttpAnswer
 
 __all__ = ["Door"]
 
@@ -40,6 +41,7 @@ class Door:
         self._callback = callback
         self._flask: Any = WSGIMiddleware(cast("Any", app), workers=_FLASK_THREADS)
         self._close = close
+        self._begun: list[tuple[Begun, asyncio.Future[HttpAnswer]]] = []
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="push")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,8 +84,25 @@ class Door:
             loop = asyncio.get_running_loop()
             answer = await loop.run_in_executor(self._threads, self._callback.push, account, query, body)
         else:
-            answer = self._callback.push(account, query, body)
+            begun = self._callback.begin(account, query, body)
+            answer = begun if isinstance(begun, HttpAnswer) else await self._settled(begun)
         await _send(send, answer, close=len(body) > BODY_MAX_BYTES)  # the rest of it is not read
+
+    def _settled(self, begun: Begun) -> asyncio.Future[HttpAnswer]:
+        """Let a scan share a transaction with the others that came while the last one ran."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[HttpAnswer] = loop.create_future()
+        self._begun.append((begun, answer))
+        if len(self._begun) == 1:
+            loop.call_soon(self._settle)
+        return answer
+
+    def _settle(self) -> None:
+        waiting, self._begun = self._begun, []
+        answers = self._callback.settle([begun for begun, _ in waiting])
+        for (_, future), answer in zip(waiting, answers, strict=True):
+            if not future.done():  # the other side may have gone meanwhile
+                future.set_result(answer)
 
 
 async def _send(send: Send, answer: HttpAnswer, *, close: bool) -> None:

@@ -363,3 +363,34 @@ def test_everything_is_there_after_it_was_closed(journal: JournalStore, place: P
 def test_another_pepper_cannot_open_it(place: Place) -> None:
     with pytest.raises(PepperMismatch):
         open_journal(place.storage, pepper=Pepper(secret=bytes(range(1, 33))))
+
+
+def test_scans_that_are_recorded_together_are_kept_in_their_order(journal: JournalStore) -> None:
+    recorded = journal.record_all([(scan(1), verdict()), (scan(2), None), (scan(3), verdict())], now=AT)
+
+    assert [(one.entry.number, one.entry.reason) for one in recorded] == [
+        (1, "active"),
+        (2, "undecided"),
+        (3, "active"),
+    ]
+    assert rows(journal) == [one.entry for one in recorded]
+
+
+def test_a_push_that_comes_twice_together_is_one_scan_with_the_first_verdict(journal: JournalStore) -> None:
+    first, second = journal.record_all([(scan(), verdict()), (scan(), verdict(Reason.VOID, CodeResult.FAKE))], now=AT)
+
+    assert (first.repeated, second.repeated) == (False, True)
+    assert (first.decided_now, second.decided_now) == (True, False)
+    assert second.entry == first.entry
+    assert rows(journal) == [first.entry]
+    assert journal.tally(TAG) == Tally(scans=1, persons=1, first_at=AT, last_at=AT)
+
+
+def test_of_scans_that_are_recorded_together_all_are_kept_or_none(journal: JournalStore) -> None:
+    broken = replace(scan(2), key_str=object())  # type: ignore[arg-type]
+
+    with pytest.raises(Exception, match="object"):
+        journal.record_all([(scan(1), verdict()), (broken, verdict())], now=AT)
+
+    assert rows(journal) == []
+    assert journal.tally(TAG) is None

@@ -389,7 +389,7 @@ def test_the_callback_without_a_name_is_the_first_account(wire: Wire) -> None:
     assert wire.client.get("/wechat/callback/plain", query_string=push.query).data == b"1"
 
 
-@pytest.mark.parametrize("where", ["receive", "echo"])
+@pytest.mark.parametrize("where", ["judged", "settle", "echo"])
 def test_a_crash_says_try_again_and_tells_nobody_what_broke(
     wire: Wire, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, where: str
 ) -> None:
@@ -398,7 +398,7 @@ def test_a_crash_says_try_again_and_tells_nobody_what_broke(
 
     monkeypatch.setattr(Receiver, where, crash)
     push = scan_push(keys=wire.keys())
-    response = wire.push(push) if where == "receive" else wire.client.get("/wechat/callback", query_string=push.query)
+    response = wire.push(push) if where != "echo" else wire.client.get("/wechat/callback", query_string=push.query)
     assert (response.status_code, response.text) == (503, "try again")
     (record,) = caplog.records
     assert (record.levelname, record.exc_info) == ("ERROR", None)
@@ -413,7 +413,7 @@ def test_a_journal_that_fails_says_try_again_and_is_logged(
     def full(*_: object, **__: object) -> None:
         raise StorageError("journal.db: the disk is full: make room on it")
 
-    monkeypatch.setattr(SqliteJournal, "record", full)
+    monkeypatch.setattr(SqliteJournal, "record_all", full)
     response = wire.push(scan_push(keys=wire.keys()))
     assert (response.status_code, response.text) == (503, "try again")
     (record,) = caplog.records

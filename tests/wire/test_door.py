@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from scanhook.errors import StorageError
+from scanhook.journal.sqlite import SqliteJournal
 from scanhook.sandbox import Push, compose_echo
 from scanhook.wire.app import create_door
 from scanhook.wire.door import Door
@@ -56,7 +58,12 @@ def ask(
     async def send(message: MutableMapping[str, Any]) -> None:
         messages.append(message)
 
-    scope = {
+    asyncio.run(door(_scope(path, method, query), receive, send))
+    return Told(messages=tuple(messages), read=read)
+
+
+def _scope(path: str, method: str, query: str) -> dict[str, Any]:
+    return {
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
@@ -70,8 +77,6 @@ def ask(
         "client": ("127.0.0.1", 50000),
         "server": ("127.0.0.1", 8000),
     }
-    asyncio.run(door(scope, receive, send))
-    return Told(messages=tuple(messages), read=read)
 
 
 def push_through(door: Door, push: Push, path: str = "/wechat/callback") -> Told:
@@ -180,3 +185,53 @@ def test_a_push_that_is_refused_tells_nobody_why(wire: Wire, door: Door, caplog:
     assert (told.status, told.body, told.headers[b"content-type"]) == (400, b"malformed", b"text/plain; charset=utf-8")
     (record,) = caplog.records
     assert "event=refused status=400" in record.getMessage()
+
+
+async def _together(door: Door, pushes: list[Push]) -> list[bytes]:
+    """Send pushes at the same moment and return what each was answered."""
+
+    async def one(push: Push) -> bytes:
+        answer: list[bytes] = []
+
+        async def receive() -> MutableMapping[str, Any]:
+            return {"type": "http.request", "body": push.body, "more_body": False}
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            answer.append(message.get("body", b""))
+
+        await door(_scope("/wechat/callback", "POST", push.query), receive, send)
+        return b"".join(answer)
+
+    return list(await asyncio.gather(*map(one, pushes)))
+
+
+def test_pushes_that_come_together_share_a_transaction_and_each_gets_its_own_answer(
+    wire: Wire, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    record_all = SqliteJournal.record_all
+
+    def counted(journal: SqliteJournal, scans: Any, *, now: float) -> Any:
+        sizes.append(len(scans))
+        return record_all(journal, scans, now=now)
+
+    monkeypatch.setattr(SqliteJournal, "record_all", counted)
+    keys = wire.keys()
+    codes = ["GENUINE0001", "COPIED99999", "PRINTED0003", "GENUINE0002", "GENUINE0001"]
+    pushes = [scan_push(code, keys=keys) for code in codes]
+    answers = asyncio.run(_together(door, pushes))
+    assert [verdict_in(answer, keys=keys) for answer in answers] == ["real", "fake", "not_active", "real", "real"]
+    assert sizes == [5]
+    assert journal_size(wire.house) == (4, 0)  # the first code came twice, as one push
+
+
+def test_pushes_that_cannot_be_stored_together_are_all_told_to_come_again(
+    wire: Wire, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(SqliteJournal, "record_all", full)
+    pushes = [scan_push(code, keys=wire.keys()) for code in ("GENUINE0001", "COPIED99999")]
+    assert asyncio.run(_together(door, pushes)) == [b"try again", b"try again"]
+    assert journal_size(wire.house) == (0, 0)
