@@ -48,16 +48,16 @@ def decode(document: Document) -> Message:
         "msg_id": _text(document, "MsgId", absent="") or None,
     }
     if msg_type != "event":
-        return _build(ConsumerMessage, **head, msg_type=msg_type)
+        return ConsumerMessage(**head, msg_type=msg_type)
     event = _text(document, "Event")
     reader = _READERS.get(event)
     if reader is None:
-        return _build(OtherEvent, **head, event=event)
+        return OtherEvent(**head, event=event)
     return reader(document, head)
 
 
 def _scan_product_callback(document: Document, head: dict[str, Any]) -> Message:
-    return _build(ScanProductCallback, **head, **_product(document), need_anti_fake=_need_anti_fake(document))
+    return ScanProductCallback(**head, **_product(document), need_anti_fake=_need_anti_fake(document))
 
 
 def _page_visit(document: Document, head: dict[str, Any]) -> Message:
@@ -71,31 +71,28 @@ def _page_visit(document: Document, head: dict[str, Any]) -> Message:
             ("scene", "Scene"),
         )
     }
-    return _build(PageVisit, **head, **_product(document), **profile)
+    return PageVisit(**head, **_product(document), **profile)
 
 
 def _subscribe(document: Document, head: dict[str, Any]) -> Message:
     # ExtInfo is free text and may hold a bar of its own, hence at most three cuts.
     scene, *rest = _text(document, "EventKey", absent="").split("|", 3)
     if scene not in _PAGE_SCENES or len(rest) < 2 or not all(rest[:2]):
-        return _build(OtherEvent, **head, event="subscribe")
+        return OtherEvent(**head, event="subscribe")
     key_standard, key_str, ext_info = (*rest, "")[:3]
-    return _build(PageSubscribe, **head, scene=scene, key_standard=key_standard, key_str=key_str, ext_info=ext_info)
+    return PageSubscribe(**head, scene=scene, key_standard=key_standard, key_str=key_str, ext_info=ext_info)
 
 
 def _enter_session(document: Document, head: dict[str, Any]) -> Message:
-    return _build(EnterSession, **head, **_product(document))
+    return EnterSession(**head, **_product(document))
 
 
 def _scan_region(document: Document, head: dict[str, Any]) -> Message:
-    return _build(
-        ScanRegion, **head, **_product(document), region_code=_text(document, "RegionCode", may_be_empty=True)
-    )
+    return ScanRegion(**head, **_product(document), region_code=_text(document, "RegionCode", may_be_empty=True))
 
 
 def _review_result(document: Document, head: dict[str, Any]) -> Message:
-    return _build(
-        ReviewResult,
+    return ReviewResult(
         **head,
         **_product(document),
         result=_text(document, "Result", may_be_empty=True),
@@ -111,13 +108,6 @@ _READERS: dict[str, Callable[[Document, dict[str, Any]], Message]] = {
     "user_scan_product_async": _scan_region,
     "user_scan_product_verify_action": _review_result,
 }
-
-
-def _build(kind: Callable[..., Message], **fields: Any) -> Message:
-    try:
-        return kind(**fields)
-    except ValueError as error:
-        raise Malformed(str(error), kind="field") from None
 
 
 def _product(document: Document) -> dict[str, str]:

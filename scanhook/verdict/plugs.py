@@ -58,7 +58,7 @@ def verifier_from_url(plug: VerifierPlug) -> Verifier:
     for entry in entry_points(group=ENTRY_POINT_GROUP, name=scheme):
         try:
             factory: VerifierFactory = entry.load()
-            return factory(plug)
+            verifier = factory(plug)
         except SettingsError:
             raise
         except Exception as error:
@@ -66,6 +66,10 @@ def verifier_from_url(plug: VerifierPlug) -> Verifier:
             raise SettingsError(
                 f"verifier.chain: the verifier `{scheme}` of {entry.value} cannot be made: {type(error).__name__}"
             ) from error
+        missing = [name for name in ("waits", "verify", "close") if not hasattr(verifier, name)]
+        if missing:
+            raise SettingsError(f"verifier.chain: the verifier `{scheme}` of {entry.value} has no `{missing[0]}`")
+        return verifier
     raise SettingsError(
         f"verifier.chain: no verifier is called `{scheme}`: write registry://, https://…, "
         f"or install the package that brings it (entry-point group {ENTRY_POINT_GROUP})"

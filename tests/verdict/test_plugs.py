@@ -121,6 +121,8 @@ version = "1.0"
 tea = "brand_of_tea:TeaVerifier"
 missing-tea = "brand_of_tea:Missing"
 spilt-tea = "brand_of_tea:spill"
+sour-tea = "brand_of_tea:refuse"
+half-tea = "brand_of_tea:HalfVerifier"
 
 [tool.setuptools]
 py-modules = ["brand_of_tea"]
@@ -128,7 +130,7 @@ py-modules = ["brand_of_tea"]
 MODULE = '''\
 """A verifier as somebody else would write it: with nothing but scanhook's public API."""
 
-from scanhook import CodeResult, Finding, Question, Reason, VerifierFailed, VerifierPlug
+from scanhook import CodeResult, Finding, Question, Reason, SettingsError, VerifierFailed, VerifierPlug
 
 
 class TeaVerifier:
@@ -151,6 +153,17 @@ class TeaVerifier:
 
 def spill(plug: VerifierPlug) -> TeaVerifier:
     raise KeyError(plug.url)
+
+
+def refuse(plug: VerifierPlug) -> TeaVerifier:
+    raise SettingsError("the tea is sour: buy another")
+
+
+class HalfVerifier:
+    waits = False
+
+    def __init__(self, plug: VerifierPlug) -> None:
+        self.close = print
 '''
 
 
@@ -197,9 +210,17 @@ def test_a_package_that_is_installed_brings_a_verifier(registry: SqliteRegistry)
 
 
 @pytest.mark.usefixtures("_on_the_path")
-@pytest.mark.parametrize("url", ["missing-tea://", "spilt-tea://"])
-def test_a_package_whose_verifier_cannot_be_made_is_told(registry: SqliteRegistry, url: str) -> None:
-    with pytest.raises(SettingsError, match="tea"):
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("missing-tea://", "of brand_of_tea:Missing cannot be made: AttributeError"),
+        ("spilt-tea://", "of brand_of_tea:spill cannot be made: KeyError"),
+        ("sour-tea://", "^the tea is sour: buy another$"),
+        ("half-tea://", "of brand_of_tea:HalfVerifier has no `verify`"),
+    ],
+)
+def test_a_package_whose_verifier_cannot_be_made_is_told(registry: SqliteRegistry, url: str, why: str) -> None:
+    with pytest.raises(SettingsError, match=why):
         verifier_from_url(plug(url, registry))
 
 
