@@ -110,7 +110,7 @@ _READERS: dict[str, Callable[[Document, dict[str, Any]], Message]] = {
 }
 
 
-def _product(document: Document) -> dict[str, str]:
+def _product(document: Document) -> dict[str, Any]:
     return {
         "key_standard": _text(document, "KeyStandard"),
         "key_str": _text(document, "KeyStr"),
