@@ -61,7 +61,7 @@ def _scan_product_callback(document: Document, head: dict[str, Any]) -> Message:
 
 
 def _page_visit(document: Document, head: dict[str, Any]) -> Message:
-    profile = {
+    profile: dict[str, Any] = {
         field: _text(document, name, absent="")
         for field, name in (
             ("country", "Country"),
