@@ -152,7 +152,11 @@ class Receiver:
         if isinstance(message, OtherEvent | ConsumerMessage):
             self.meter.pushed(_label(message), "success")
         else:
-            self._note(account, message, now)
+            try:
+                self._note(account, message, now)
+            except StorageError:
+                self.meter.pushed(message.event, "undecided")
+                raise
         return _SUCCESS
 
     def settle(self, pushes: Sequence[Judged]) -> list[Answer | ScanhookError]:

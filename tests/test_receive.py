@@ -360,6 +360,18 @@ def test_what_cannot_be_stored_is_not_answered(desk: Desk, monkeypatch: pytest.M
     assert desk.scan() == "success"
 
 
+def test_an_event_that_cannot_be_stored_is_not_answered_and_counted(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(type(desk.journal), "note", full)
+    with pytest.raises(StorageError, match="the disk is full"):
+        desk.scan(Event="user_scan_product")
+    assert desk.told.pushed == [("user_scan_product", "undecided")]
+
+
 def break_journal(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise StorageError("the disk is full")

@@ -13,7 +13,7 @@ from typing import Any
 import apsw
 
 from scanhook.clock import Clock
-from scanhook.errors import PepperMismatch, Refused
+from scanhook.errors import PepperMismatch, Refused, StorageError
 from scanhook.message import CodeResult
 from scanhook.registry.normalise import Normalisation
 from scanhook.registry.product import Product, Reason, State
@@ -149,8 +149,11 @@ class SqliteRegistry(SqliteImports):
         )
 
     def probe(self) -> None:
-        """Prove that the registry can be read, and belongs to the pepper."""
+        """Prove that the registry can be read and may be written, and belongs to the pepper."""
         self.look_up("", "", "", "")
+        # Not tried out: an import may hold the file for longer than whoever asks would wait.
+        if self.database.connection.readonly("main"):
+            raise StorageError(f"{self.database.path}: it cannot be written: give it to the user that scanhook runs as")
 
     def close(self) -> None:
         """Close the file."""

@@ -167,7 +167,7 @@ class RegistryStore(Protocol):
         """
 
     def probe(self) -> None:
-        """Prove that the registry can be read, and belongs to the pepper.
+        """Prove that the registry can be read and may be written, and belongs to the pepper.
 
         :raises StorageError: when it cannot.
         """

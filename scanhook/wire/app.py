@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flask import Blueprint, Flask, Response, abort, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from scanhook.envelope import BODY_MAX_BYTES
 from scanhook.receive import Account, Meter
@@ -122,6 +122,8 @@ def _response(answer: HttpAnswer) -> Response:
 
 
 def _plain(error: HTTPException) -> Response:
+    if isinstance(error, MethodNotAllowed):  # a method that nobody has heard of; the known ones have their own answer
+        log.warning("refused", status=405, reason="method", why="no such method here", method=request.method[:20])
     response = error.get_response()
     return Response(
         f"{error.name.lower()}\n",

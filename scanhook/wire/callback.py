@@ -106,6 +106,13 @@ class Callback:
             for push, answer in zip(begun, answers, strict=True)
         ]
 
+    def cut_off(self, account: Account) -> HttpAnswer:
+        """Answer a push whose body never came to its end."""
+        self._metrics.refused("body")
+        why = "the body did not come to its end: the sender closed the line, or was too slow"
+        log.warning("refused", status=400, reason="body", why=why, account=account.name, method="POST")
+        return HttpAnswer(status=400, body=b"malformed", content_type=_TEXT)
+
     def refuse_method(self, account: Account, method: str) -> HttpAnswer:
         """Answer a request that is neither GET nor POST."""
         self._metrics.refused("method")

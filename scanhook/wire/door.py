@@ -76,8 +76,7 @@ class Door:
     async def _push(self, account: Account, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _read(receive)
         if body is None:
-            # Nobody hears it; without it the server logs a fault of ours.
-            await _send(send, HttpAnswer(status=400, body=b"", content_type="text/plain"), close=True)
+            await _send(send, self._callback.cut_off(account), close=True)
             return
         query: bytes = scope["query_string"]
         if self._callback.waits:

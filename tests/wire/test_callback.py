@@ -342,6 +342,12 @@ def test_another_method_is_not_allowed(shared_wire: Wire, method: str, path: str
     assert journal_size(shared_wire.house) == (0, 0)
 
 
+def test_a_method_that_nobody_knows_is_refused_and_logged(shared_wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    assert shared_wire.client.open("/wechat/callback", method="BREW").status_code == 405
+    (record,) = caplog.records
+    assert "event=refused status=405 reason=method" in record.getMessage()
+
+
 def test_another_method_is_logged(shared_wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
     shared_wire.client.put("/wechat/callback", query_string=request().query)
     (record,) = caplog.records

@@ -146,9 +146,14 @@ def test_a_url_verification_goes_through_the_door(wire: Wire, door: Door) -> Non
     assert ask(door, method="GET", query=push.query, pieces=[b""]).body == b"4375120948345356249"
 
 
-def test_who_goes_away_in_the_middle_is_no_fault_of_ours(wire: Wire, door: Door) -> None:
+def test_who_goes_away_in_the_middle_is_no_fault_of_ours(
+    wire: Wire, door: Door, caplog: pytest.LogCaptureFixture
+) -> None:
     push = scan_push(keys=wire.keys())
-    assert ask(door, query=push.query, pieces=[push.body[:20], None]).status == 400
+    told = ask(door, query=push.query, pieces=[push.body[:20], None])
+    assert (told.status, told.body) == (400, b"malformed")
+    (record,) = caplog.records
+    assert "event=refused status=400 reason=body" in record.getMessage()
     assert journal_size(wire.house) == (0, 0)
 
 

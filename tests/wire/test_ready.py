@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -87,6 +88,15 @@ def test_a_newest_scan_that_cannot_be_read_is_a_fault(service: Service, monkeypa
     assert faults(service) == {"clock": "the newest scan cannot be read: the database is damaged"}
 
 
+def test_a_registry_that_cannot_be_written_is_a_fault(wire: Wire) -> None:
+    make_read_only(wire.house.base / "data" / "registry.db")
+    status, answer = create_app_again(wire)
+    assert (status, answer["checks"]["registry"]) == (
+        503,
+        f"{wire.house.base}/data/registry.db: it cannot be written: give it to the user that scanhook runs as",
+    )
+
+
 def test_a_journal_that_cannot_be_written_is_a_fault(wire: Wire) -> None:
     make_read_only(wire.house.base / "data" / "journal.db")
     response = create_app_again(wire)
@@ -110,7 +120,7 @@ def test_a_journal_that_cannot_be_written_answers_no_scan(wire: Wire) -> None:
     assert (response.status_code, response.text) == (503, "try again")
 
 
-def create_app_again(wire: Wire) -> tuple[int, object]:
+def create_app_again(wire: Wire) -> tuple[int, Any]:
     response = create_app(wire.house).test_client().get("/readyz")
     return response.status_code, response.get_json()
 
