@@ -245,7 +245,9 @@ class Receiver:
 
     def _late(self, scan: Scan, verdict: Verdict) -> None:
         try:
-            self._tell(scan, self.journal.record(scan, verdict, now=self.clock.now()))
+            recorded = self.journal.record(scan, verdict, now=self.clock.now())
+            self.meter.committed(recorded.commit_s)
+            self._tell(scan, recorded)
         except StorageError as error:
             self.meter.warned(scan.account, f"a verdict that came late could not be stored: {error}")
 

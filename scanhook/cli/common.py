@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from rich.console import Console
@@ -38,8 +38,6 @@ __all__ = [
     "utc",
     "wanted_product",
 ]
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 console = Console(highlight=False)
 

@@ -112,7 +112,7 @@ class Database:
         """
         with self.wording():
             connection, found = self.connection, self.path.stat()
-        if self._opened[connection] != (found.st_dev, found.st_ino):
+        if self._opened.get(connection) != (found.st_dev, found.st_ino):
             raise StorageError(f"{self.path} was exchanged while scanhook runs: restart it")
 
     def describe(self) -> str:

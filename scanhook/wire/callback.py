@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scanhook.envelope import BODY_MAX_BYTES
-from scanhook.errors import PushError, ScanhookError, TooLarge
+from scanhook.errors import Malformed, PushError, ScanhookError, TooLarge
 from scanhook.receive import Account, Answer, Judged
 from scanhook.wire.log import log
 from scanhook.wire.metrics import Metrics
@@ -108,10 +108,8 @@ class Callback:
 
     def cut_off(self, account: Account) -> HttpAnswer:
         """Answer a push whose body never came to its end."""
-        self._metrics.refused("body")
         why = "the body did not come to its end: the sender closed the line, or was too slow"
-        log.warning("refused", status=400, reason="body", why=why, account=account.name, method="POST")
-        return HttpAnswer(status=400, body=b"malformed", content_type=_TEXT)
+        return self._refused(Malformed(why, kind="body"), account, "POST")
 
     def refuse_method(self, account: Account, method: str) -> HttpAnswer:
         """Answer a request that is neither GET nor POST."""
