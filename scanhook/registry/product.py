@@ -1,4 +1,4 @@
-"""Products, the states of their codes, and what each reason is answered with."""
+"""Products, and what each reason is answered with."""
 
 from __future__ import annotations
 
@@ -8,49 +8,18 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from scanhook.message import CodeResult
+from scanhook.registry.life import NO_MARK, Mark
 from scanhook.registry.normalise import Normalisation
 
 __all__ = [
     "ACCOUNT_REASONS",
     "DEFAULT_VERDICTS",
     "KEY_MAX_CHARS",
-    "STATES_BY_STRICTNESS",
     "Product",
     "Reason",
-    "State",
-    "strictest",
 ]
 
 KEY_MAX_CHARS = 64
-
-
-class State(StrEnum):
-    """Where a code, part, batch or product stands in its life."""
-
-    ACTIVE = "active"
-    ISSUED = "issued"
-    EXPIRED = "expired"
-    SUSPENDED = "suspended"
-    RECALLED = "recalled"
-    STOLEN = "stolen"
-    VOID = "void"
-
-
-STATES_BY_STRICTNESS = (
-    State.ACTIVE,
-    State.ISSUED,
-    State.EXPIRED,
-    State.SUSPENDED,
-    State.RECALLED,
-    State.STOLEN,
-    State.VOID,
-)
-_RANK = {state: rank for rank, state in enumerate(STATES_BY_STRICTNESS)}
-
-
-def strictest(*states: State) -> State:
-    """Return the state in force where several hold at once: code, part, batch and product."""
-    return max(states, key=_RANK.__getitem__)
 
 
 class Reason(StrEnum):
@@ -102,7 +71,7 @@ class Product:
     :param account: the name of the account in the settings.
     :param key_standard: ``ean13``, ``ean8``, ``qrcode`` …
     :param key_str: the barcode, or the brand's own name.
-    :param state: counts for every code of the product.
+    :param mark: what the product itself says of all its codes.
     :param loading: its codes are not all loaded, so an unknown one is not called fake.
     :param verdicts: only the reasons whose answer is not the default; ``None`` is ``success``.
     :param qr_prefix: what stands before the ExtInfo in the product's QR code.
@@ -113,7 +82,7 @@ class Product:
     account: str
     key_standard: str
     key_str: str
-    state: State = State.ACTIVE
+    mark: Mark = NO_MARK
     loading: bool = False
     normalisation: Normalisation = field(default_factory=Normalisation)
     verdicts: Mapping[Reason, CodeResult | None] = field(default_factory=dict)

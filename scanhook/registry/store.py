@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from scanhook.registry.product import Product, State, strictest
+from scanhook.registry.change import Batch, Change, Order, Scope
+from scanhook.registry.importstore import ImportStore
+from scanhook.registry.life import NO_MARK, Mark, State, state_in_force
+from scanhook.registry.product import Product
 
-__all__ = ["BatchStats", "CodeRecord", "CodeRow", "LookUp", "Part", "Pile", "RegistryStore"]
+__all__ = ["CodeRecord", "LookUp", "RegistryStore"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,25 +20,24 @@ class CodeRecord:
 
     :param batch: the batch's name.
     :param position: its place in the batch, counted from 1.
-    :param states: of the code's part, batch and product.
-    :param activates_at: seconds since 1970; before it an active code is not active yet.
-    :param expires_at: seconds since 1970; from it on the code is expired.
+    :param loaded_as: what its file said: ``ISSUED`` or ``ACTIVE``.
+    :param loaded_by: the number of the change that loaded it.
+    :param product: the product's mark.
+    :param below: the marks of batch, range and code, as far as there are any.
     """
 
     batch: str
     position: int
-    states: tuple[State, ...]
-    activates_at: float | None = None
-    expires_at: float | None = None
+    loaded_as: State
+    loaded_by: int = 0
+    product: Mark = NO_MARK
+    below: tuple[Mark, ...] = ()
 
     def state_at(self, now: float) -> State:
         """Return the state in force at a time, in seconds since 1970."""
-        states = list(self.states)
-        if self.activates_at is not None and now < self.activates_at:
-            states.append(State.ISSUED)
-        if self.expires_at is not None and now >= self.expires_at:
-            states.append(State.EXPIRED)
-        return strictest(*states)
+        return state_in_force(
+            loaded_as=self.loaded_as, loaded_by=self.loaded_by, product=self.product, below=self.below, now=now
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,51 +56,7 @@ class LookUp:
     code: CodeRecord | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pile:
-    """The codes of one batch and state in a file that is being imported.
-
-    :param codes: how many.
-    :param last: the highest position in the batch that one of them has, counted from 1 in this file.
-    """
-
-    product: Product
-    batch: str
-    state: State
-    codes: int
-    last: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """A pile that an import has opened.
-
-    :param id: what its codes are stored with.
-    :param offset: the position of the batch's last code before this import.
-    """
-
-    id: int
-    offset: int
-
-
-CodeRow = tuple[bytes, int, int]
-"""A code as it is stored: tag, part id, position in its batch."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchStats:
-    """How many codes of a batch share their states.
-
-    :param states: of the codes' part, batch and product; the strictest is in force.
-    """
-
-    product: Product
-    batch: str
-    states: tuple[State, ...]
-    codes: int
-
-
-class RegistryStore(Protocol):
+class RegistryStore(ImportStore, Protocol):
     """One engine. Every method raises :class:`~scanhook.errors.StorageError` when the engine cannot do its work."""
 
     def look_up(self, account: str, key_standard: str, key_str: str, ext_info: str) -> LookUp:
@@ -108,15 +65,18 @@ class RegistryStore(Protocol):
         :raises PepperMismatch: when the registry under our feet was made with another pepper.
         """
 
-    def add_product(self, product: Product) -> Product:
+    def find_tags(self, tags: Sequence[bytes]) -> dict[bytes, tuple[str, int]]:
+        """Return the batch and position of those tags that belong to a visible code."""
+
+    def add_product(self, product: Product, *, who: str = "", why: str = "") -> Product:
         """Add a product.
 
         :raises Refused: when there is one with the same account, keystandard and keystr, or an unfinished import has
             made one.
         """
 
-    def save_product(self, product: Product) -> None:
-        """Write a product's settings.
+    def save_product(self, product: Product, *, who: str = "", why: str = "") -> None:
+        """Write a product's settings; its mark is left as it is.
 
         :raises Refused: when its normalisation changes after a code was loaded.
         """
@@ -127,44 +87,52 @@ class RegistryStore(Protocol):
     def products(self) -> Iterator[Product]:
         """Return every visible product, in the order of account, keystandard and keystr."""
 
-    def stats(self) -> Iterator[BatchStats]:
-        """Return how many codes each batch holds in each state."""
+    def batches(self, product: Product | None = None, *, after: int = 0, limit: int = 1000) -> list[Batch]:
+        """Return visible batches in the order of their ids, without their handovers.
 
-    def importing(self) -> AbstractContextManager[None]:
-        """Hold the one place for an import.
-
-        :raises Refused: when another import is running.
+        :param after: the id of the last batch that is not wanted.
         """
 
-    def draft_product(self, account: str, key_standard: str, key_str: str) -> Product:
-        """Return the product of that name for an import: the one that is there, or one that is not stored yet."""
+    def find_batch(self, product: Product, name: str) -> Batch | None:
+        """Return a visible batch with its handovers."""
 
-    def begin_import(self, file: str, piles: Sequence[Pile]) -> tuple[int, list[Part]]:
-        """Open an import, invisible until it is finished.
+    def size_of(self, scopes: Sequence[Scope]) -> int:
+        """Count the codes that a change of these scopes would be about, without counting them one by one.
 
-        :param file: the file's name, for people.
-        :returns: the import's number, and one part for each pile.
-        :raises Refused: when a product was added since it was drafted.
+        :raises Refused: when a batch does not exist, or a range goes beyond its batch.
         """
 
-    def load_codes(self, rows: Sequence[CodeRow]) -> list[CodeRow]:
-        """Store codes in one transaction.
+    def change(self, order: Order) -> Change:
+        """Make a change; it holds for every scan that begins after this has returned, in every process.
 
-        :param rows: sorted by tag, no tag twice.
-        :returns: the rows that were not stored, since their tag is registered already.
+        :raises Refused: when the step is not allowed for a part of it, or something of it does not exist; nothing is
+            changed then.
         """
 
-    def finish_import(self, import_id: int, loaded: Mapping[int, int]) -> None:
-        """Make an import visible, all of it at once.
+    def undo(self, change_id: int, *, who: str, why: str) -> Change:
+        """Take a change back by a new one.
 
-        :param loaded: how many codes each part (by its id) really brought.
+        :raises Refused: when there is no such change, it was undone, it cannot be undone, or a newer change of the
+            same level overlaps it.
         """
 
-    def abandon_import(self, import_id: int, rows: Iterable[CodeRow]) -> None:
-        """Take back what an import has stored.
+    def changes(
+        self,
+        *,
+        product: Product | None = None,
+        batch: Batch | None = None,
+        tag: bytes | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> list[Change]:
+        """Return changes, the newest first: all, or those that concern a product, a batch (and what lies in it), or
+        one code.
 
-        :param rows: what it may have stored.
+        :param before: the number of the oldest change that was seen already.
         """
+
+    def find_change(self, change_id: int) -> Change | None:
+        """Return a change."""
 
     def probe(self) -> None:
         """Prove that the registry can be read and may be written, and belongs to the pepper.

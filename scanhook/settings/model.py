@@ -10,7 +10,15 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-__all__ = ["AccountSettings", "ServiceSettings", "Settings", "StorageSettings", "VerifierSettings"]
+__all__ = [
+    "AccountSettings",
+    "JournalSettings",
+    "RegistrySettings",
+    "ServiceSettings",
+    "Settings",
+    "StorageSettings",
+    "VerifierSettings",
+]
 
 AES_KEY_CHARS = 43
 NAME_PATTERN = r"^[a-z][a-z0-9_-]{0,31}$"
@@ -174,6 +182,20 @@ class VerifierSettings(_Table):
         return _from_files(values, ("secret",))
 
 
+class RegistrySettings(_Table):
+    """``[registry]``: how staff are guarded from mistakes."""
+
+    confirm_above: Annotated[int, Field(ge=0)] = 10_000
+    unactivated_hours: Annotated[float, Field(ge=0)] = 168.0
+
+
+class JournalSettings(_Table):
+    """``[journal]``: how long what consumers did is kept."""
+
+    keep_openid_days: Annotated[int, Field(ge=0, le=36500)] = 0
+    keep_scans_days: Annotated[int, Field(ge=0, le=36500)] = 0
+
+
 class Settings(BaseSettings):
     """The whole of ``scanhook.toml``.
 
@@ -186,6 +208,8 @@ class Settings(BaseSettings):
 
     service: ServiceSettings = ServiceSettings()
     storage: StorageSettings = StorageSettings()
+    registry: RegistrySettings = RegistrySettings()
+    journal: JournalSettings = JournalSettings()
     accounts: Annotated[dict[Annotated[str, Field(pattern=NAME_PATTERN)], AccountSettings], Field(min_length=1)]
     verifier: VerifierSettings = VerifierSettings()
 

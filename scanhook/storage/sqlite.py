@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ import apsw
 from scanhook.errors import PepperMismatch, SchemaMismatch, StorageError
 from scanhook.storage.pepper import Pepper
 
-__all__ = ["Database", "rows_of"]
+__all__ = ["BUSY_WAIT_S", "Database", "open_file", "rows_of", "schema_of", "upgrade", "wording"]
 
 BUSY_WAIT_S = 1.2
 """For the other threads of this process, and again for other processes: together within the 3 s of a scan."""
@@ -56,8 +56,7 @@ class Database:
         self._opened: WeakKeyDictionary[apsw.Connection, tuple[int, int]] = WeakKeyDictionary()
         self._written = 0
         os.register_at_fork(after_in_child=_Forgetting(self))
-        scripts = sorted(resources.files(package).joinpath("schema").iterdir(), key=lambda script: script.name)
-        self._schema = [script.read_text() for script in scripts if script.name.endswith(".sql")]
+        self._schema = schema_of(package)
         with self.wording():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not path.exists():
@@ -132,60 +131,38 @@ class Database:
         """Let go of every connection, after a fork: a connection must not be used on its far side."""
         self._local, self._opened, self._write_lock = threading.local(), WeakKeyDictionary(), threading.Lock()
 
-    @contextmanager
-    def wording(self) -> Iterator[None]:
+    def wording(self) -> AbstractContextManager[None]:
         """Turn what SQLite and the system say into a :class:`StorageError` that says what to do."""
-        try:
-            yield
-        except apsw.Error as error:
-            raise StorageError(f"{self.path}: {_REMEDIES.get(type(error), str(error))}") from error
-        except OSError as error:
-            raise StorageError(f"{self.path}: {error.strerror}") from error
+        return wording(self.path)
 
     def _open(self) -> apsw.Connection:
-        connection = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READWRITE)
-        file = self.path.stat()
-        deadline = [0.0]
-
-        def keep_trying(tries: int) -> bool:
-            # SQLite's own handler sleeps longer the longer one has waited, which starves the one that waits most.
-            if tries == 0:
-                deadline[0] = time.monotonic() + BUSY_WAIT_S
-            time.sleep(_BUSY_SLEEP_S)
-            return time.monotonic() < deadline[0]
-
-        connection.set_busy_handler(keep_trying)
-        tables = {name for (name,) in rows_of(connection, "SELECT name FROM sqlite_schema")}
-        if tables and "meta" not in tables:
-            connection.close()
-            raise StorageError(f"{self.path} is a database, but not one of scanhook's: move it out of the way")
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        if _durability(connection) != ("wal", _SYNCHRONOUS_FULL):
-            raise StorageError(f"{self.path}: SQLite cannot make commits durable here: put the folder on a local disk")
-        self._opened[connection] = (file.st_dev, file.st_ino)
+        connection = open_file(self.path)
+        found = self.path.stat()
+        self._opened[connection] = (found.st_dev, found.st_ino)
         return connection
+
+    def check_version(self, connection: apsw.Connection) -> None:
+        """Find out whether the schema is still ours: it may be upgraded or restored while we run.
+
+        :raises SchemaMismatch: when it is not.
+        """
+        version = connection.pragma("user_version")
+        if version != len(self._schema):
+            raise SchemaMismatch(_misfit(self.path, version, len(self._schema)))
 
     def _check_schema(self) -> None:
         with self.reading() as connection:
-            version = connection.pragma("user_version")
-        if version == 0:
-            self._create()
-        elif version != len(self._schema):
-            older = "an older" if version < len(self._schema) else "a newer"
-            raise SchemaMismatch(
-                f"{self.path} was made by {older} version of scanhook (schema {version}, here {len(self._schema)}): "
-                "install the version that made it"
-            )
+            if connection.pragma("user_version") == 0:
+                self._create()
+            else:
+                self.check_version(connection)
 
     def _create(self) -> None:
         with self.writing() as connection:
             if connection.pragma("user_version"):
                 return  # another process was faster
             for script in self._schema:
-                for statement in script.split(";\n"):
-                    if statement.strip():
-                        connection.execute(statement)
+                _run_script(connection, script)
             connection.execute(
                 "INSERT INTO meta (name, value) VALUES ('pepper_id', ?), ('pepper_check', ?)",
                 (self._pepper.id, self._pepper.check),
@@ -200,6 +177,88 @@ class Database:
                 f"{self.path} was made with the pepper {kept.get('pepper_id', 'unknown')}, and `pepper_file` holds "
                 f"{self._pepper.id}: put back the pepper that belongs to this storage"
             )
+
+
+@contextmanager
+def wording(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the system say of a file into a :class:`StorageError` that says what to do."""
+    try:
+        yield
+    except apsw.Error as error:
+        raise StorageError(f"{path}: {_REMEDIES.get(type(error), str(error))}") from error
+    except OSError as error:
+        raise StorageError(f"{path}: {error.strerror}") from error
+
+
+def open_file(path: Path) -> apsw.Connection:
+    """Open a connection to a file that is there, durable and patient.
+
+    :raises StorageError: when it is no database of scanhook's, or SQLite cannot make commits durable there.
+    """
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    deadline = [0.0]
+
+    def keep_trying(tries: int) -> bool:
+        # SQLite's own handler sleeps longer the longer one has waited, which starves the one that waits most.
+        if tries == 0:
+            deadline[0] = time.monotonic() + BUSY_WAIT_S
+        time.sleep(_BUSY_SLEEP_S)
+        return time.monotonic() < deadline[0]
+
+    connection.set_busy_handler(keep_trying)
+    tables = {name for (name,) in rows_of(connection, "SELECT name FROM sqlite_schema")}
+    if tables and "meta" not in tables:
+        connection.close()
+        raise StorageError(f"{path} is a database, but not one of scanhook's: move it out of the way")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    if _durability(connection) != ("wal", _SYNCHRONOUS_FULL):
+        raise StorageError(f"{path}: SQLite cannot make commits durable here: put the folder on a local disk")
+    return connection
+
+
+def schema_of(package: str) -> list[str]:
+    """Return the scripts that make a schema, in their order: ``schema/NNNN.sql`` of a package."""
+    scripts = sorted(resources.files(package).joinpath("schema").iterdir(), key=lambda script: script.name)
+    return [script.read_text() for script in scripts if script.name.endswith(".sql")]
+
+
+def upgrade(path: Path, *, package: str) -> tuple[int, int]:
+    """Bring a file's schema up to this version's, in one transaction: all of it or nothing.
+
+    :returns: the version that it had, and the one that it has.
+    :raises SchemaMismatch: when a newer version made it.
+    :raises StorageError: when it cannot be read or written, or is no database of scanhook's.
+    """
+    scripts = schema_of(package)
+    with wording(path):
+        connection = open_file(path)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            version = connection.pragma("user_version")
+            if not 0 < version <= len(scripts):
+                raise SchemaMismatch(_misfit(path, version, len(scripts)))
+            for script in scripts[version:]:
+                _run_script(connection, script)
+            connection.pragma("user_version", len(scripts))
+            connection.execute("COMMIT")
+        finally:
+            connection.close()
+    return version, len(scripts)
+
+
+def _misfit(path: Path, version: int, ours: int) -> str:
+    if version < ours:
+        remedy = "make a backup, stop the service, and run `scanhook storage upgrade`"
+        return f"{path} was made by an older version of scanhook (schema {version}, here {ours}): {remedy}"
+    remedy = "install the version that made it"
+    return f"{path} was made by a newer version of scanhook (schema {version}, here {ours}): {remedy}"
+
+
+def _run_script(connection: apsw.Connection, script: str) -> None:
+    for statement in script.split(";\n"):
+        if statement.strip():
+            connection.execute(statement)
 
 
 class _Forgetting:
