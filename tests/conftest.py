@@ -15,6 +15,7 @@ from scanhook.cli.init import NewHouse, make_house
 from scanhook.clock import SystemClock
 from scanhook.envelope import AesKey, Keyring, Mode
 from scanhook.journal import open_journal
+from scanhook.office import open_office
 from scanhook.registry import import_codes, open_registry
 from scanhook.settings import House, load_settings
 from scanhook.storage import Pepper, StorageUrl
@@ -75,11 +76,12 @@ def _new_house(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def empty_storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with an empty registry and journal of the pepper above, to be copied: making one is slow."""
+    """Return a folder with an empty registry, journal and office of the pepper above, to be copied: making one is slow."""
     folder = tmp_path_factory.mktemp("storage") / "data"
     url, pepper = StorageUrl(engine="sqlite", folder=folder), Pepper(secret=bytes(range(32)))
     open_registry(url, pepper=pepper, clock=SystemClock()).close()
     open_journal(url, pepper=pepper).close()
+    open_office(url, pepper=pepper, clock=SystemClock()).close()
     return folder
 
 

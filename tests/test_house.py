@@ -9,7 +9,7 @@ import scanhook
 
 ROOT = Path(scanhook.__file__).parent
 GROUND = ("errors", "clock", "release", "settings")
-STAGES = ("envelope", "message", "storage", "registry", "verdict", "journal", "reply")
+STAGES = ("envelope", "message", "storage", "registry", "verdict", "journal", "reply", "office")
 # Who may import what: a stage only what stands to its left, and the ground floor; the ground floor only itself.
 ALLOWED: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(GROUND, GROUND),

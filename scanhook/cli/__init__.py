@@ -12,6 +12,7 @@ from scanhook.release import VERSION
 __all__ = ["main"]
 
 _COMMANDS = {
+    "apikeys": "Who may call the API.",
     "codes": "Import codes, look one up, count them.",
     "demo": "Everything on one machine, with sample codes.",
     "doctor": "Say what is not right yet, and how to mend it.",

@@ -15,6 +15,7 @@ from scanhook.clock import SystemClock
 from scanhook.envelope import AesKey, Keyring, Mode
 from scanhook.errors import Refused
 from scanhook.journal import open_journal
+from scanhook.office import open_office
 from scanhook.registry import open_registry
 from scanhook.storage import Pepper, StorageUrl
 
@@ -104,6 +105,7 @@ def make_house(folder: Path, new: NewHouse) -> Path:
         clock, url = SystemClock(), StorageUrl.parse("sqlite:///data", base=folder)
         open_registry(url, pepper=pepper, clock=clock).close()
         open_journal(url, pepper=pepper).close()
+        open_office(url, pepper=pepper, clock=clock).close()
         # Last, so that a folder without it was not finished.
         _write_private(config, settings)
     except OSError as error:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from scanhook.clock import Clock
+from scanhook.registry.change import Batch, Change, Handover, Load, Order, Scope, check_words
 from scanhook.registry.checksum import ALPHABET, check_character, has_right_check
 from scanhook.registry.codefile import EXT_INFO_MAX_CHARS, HEADER
 from scanhook.registry.importing import ImportReport, Progress, import_codes
+from scanhook.registry.importstore import CodeRow, Part, Pile
+from scanhook.registry.life import Action, Level, Mark, State, strictest
 from scanhook.registry.normalise import Normalisation
-from scanhook.registry.product import (
-    ACCOUNT_REASONS,
-    DEFAULT_VERDICTS,
-    Product,
-    Reason,
-    State,
-    strictest,
-)
+from scanhook.registry.product import ACCOUNT_REASONS, DEFAULT_VERDICTS, Product, Reason
 from scanhook.registry.sqlite import SqliteRegistry
-from scanhook.registry.store import BatchStats, CodeRecord, CodeRow, LookUp, Part, Pile, RegistryStore
+from scanhook.registry.store import CodeRecord, LookUp, RegistryStore
 from scanhook.storage import Pepper, StorageUrl
 
 __all__ = [
@@ -25,20 +21,29 @@ __all__ = [
     "DEFAULT_VERDICTS",
     "EXT_INFO_MAX_CHARS",
     "HEADER",
-    "BatchStats",
+    "Action",
+    "Batch",
+    "Change",
     "CodeRecord",
     "CodeRow",
+    "Handover",
     "ImportReport",
+    "Level",
+    "Load",
     "LookUp",
+    "Mark",
     "Normalisation",
+    "Order",
     "Part",
     "Pile",
     "Product",
     "Progress",
     "Reason",
     "RegistryStore",
+    "Scope",
     "State",
     "check_character",
+    "check_words",
     "has_right_check",
     "import_codes",
     "open_registry",

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from scanhook.errors import Refused
-from scanhook.registry.life import Action, Level, Mark, State
+from scanhook.registry.life import Action, Level, Mark, State, state_in_force
 from scanhook.registry.product import Product
 
-__all__ = ["WHO_MAX_CHARS", "WHY_MAX_CHARS", "Batch", "Change", "Handover", "Order", "Scope"]
+__all__ = ["WHO_MAX_CHARS", "WHY_MAX_CHARS", "Batch", "Change", "Handover", "Load", "Order", "Scope", "check_words"]
 
 WHO_MAX_CHARS = 100
 WHY_MAX_CHARS = 500
@@ -148,15 +148,29 @@ class Handover:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """Codes that came into a batch together.
+
+    :param state: ``ISSUED`` or ``ACTIVE``, as their file said.
+    :param loaded_by: the number of the change that loaded them.
+    :param at: seconds since 1970.
+    :param minted: whether scanhook made them.
+    """
+
+    state: State
+    codes: int
+    loaded_by: int
+    at: int
+    minted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """A batch and what is said of it.
 
     :param id: counts up; a cursor for lists.
-    :param codes: how many codes it has, by the state that they were loaded in.
     :param positions: the highest position that was given away.
-    :param loaded_by: the newest change that loaded codes into it.
     :param mark: what its own level says.
-    :param made_at: seconds since 1970, of its first codes.
     :param ranged: whether a range of it was ever changed.
     :param handovers: of its minted files.
     """
@@ -164,11 +178,40 @@ class Batch:
     id: int
     product: Product
     name: str
-    codes: Mapping[State, int]
+    loads: tuple[Load, ...]
     positions: int
-    loaded_by: int
     mark: Mark
-    made_at: int
     pepper_id: str
     ranged: bool
     handovers: tuple[Handover, ...] = ()
+
+    @property
+    def codes(self) -> int:
+        """How many codes it has."""
+        return sum(load.codes for load in self.loads)
+
+    @property
+    def made_at(self) -> int:
+        """When its first codes came, in seconds since 1970."""
+        return min(load.at for load in self.loads)
+
+    def states_at(self, now: float) -> dict[State, int]:
+        """Count its codes by the state in force, as far as product and batch say; ranges and codes may be stricter."""
+        counts: dict[State, int] = {}
+        for load in self.loads:
+            state = state_in_force(
+                loaded_as=load.state, loaded_by=load.loaded_by, product=self.product.mark, below=(self.mark,), now=now
+            )
+            counts[state] = counts.get(state, 0) + load.codes
+        return counts
+
+    def is_forgotten(self, now: float, *, hours: float) -> bool:
+        """Tell whether it was minted and nobody has activated any of it for so many hours."""
+        minted = [load for load in self.loads if load.minted]
+        return (
+            bool(minted)
+            and min(load.at for load in minted) + hours * 3600 <= now
+            and not self.ranged
+            and set(self.states_at(now)) == {State.ISSUED}
+            and not self.mark.is_waiting(now)
+        )

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from scanhook.errors import CodeFileRefused
-from scanhook.registry.product import KEY_MAX_CHARS, State
+from scanhook.registry.life import State
+from scanhook.registry.product import KEY_MAX_CHARS
 
 if TYPE_CHECKING:
     from _csv import Reader

@@ -15,9 +15,11 @@ from typing import IO, Self
 from scanhook.errors import CodeFileRefused, Refused
 from scanhook.registry.checksum import has_right_check
 from scanhook.registry.codefile import BATCH_MAX_CHARS, CodeFile, CodeLine, LineRefused
-from scanhook.registry.product import Product, State
+from scanhook.registry.importstore import CodeRow, Part, Pile
+from scanhook.registry.life import State
+from scanhook.registry.product import Product
 from scanhook.registry.spool import Spool
-from scanhook.registry.store import CodeRow, Part, Pile, RegistryStore
+from scanhook.registry.store import RegistryStore
 from scanhook.storage import TAG_BYTES, Pepper
 
 __all__ = ["ImportReport", "Progress", "import_codes"]

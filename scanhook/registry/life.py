@@ -173,4 +173,3 @@ def step(mark: Mark, action: Action, *, change_id: int, at: int | None, now: flo
             )
         return replace(mark, state=State.ACTIVE, activated_by=change_id, activates_at=at, change_id=change_id)
     return replace(mark, state=_STATE_AFTER[action], change_id=change_id)
-

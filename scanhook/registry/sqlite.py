@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,38 +13,37 @@ import apsw
 
 from scanhook.clock import Clock
 from scanhook.errors import PepperMismatch, Refused, StorageError
-from scanhook.message import CodeResult
-from scanhook.registry.normalise import Normalisation
-from scanhook.registry.product import Product, Reason, State
-from scanhook.registry.sqlite_import import SqliteImports
-from scanhook.registry.store import BatchStats, CodeRecord, LookUp
+from scanhook.registry.change import Batch
+from scanhook.registry.life import Level, Mark, State
+from scanhook.registry.product import Product
+from scanhook.registry.sqlite_batches import SqliteBatches
+from scanhook.registry.sqlite_rows import MARK_COLUMNS, PRODUCT_COLUMNS, mark_of, product_of, settings_row
+from scanhook.registry.store import CodeRecord, LookUp
 from scanhook.storage import Database, Pepper, rows_of
 
 __all__ = ["SqliteRegistry"]
 
-PRODUCT_ID_BYTES = 8
-
-_FIND_CODE = "SELECT part_id, position FROM codes WHERE tag = ?"
-_FIND_PART = """
-SELECT b.name, pt.state, b.state, b.activates_at, b.expires_at
+FIND_CODE = "SELECT part_id, position, marked FROM codes WHERE tag = ?"
+PAGE_OF_CODES = "SELECT tag, part_id, position, marked FROM codes WHERE tag > ? ORDER BY tag LIMIT ?"
+_PAGE_ROWS = 10_000
+FIND_PART = """
+SELECT b.name, b.product_id, pt.state, pt.change_id, b.id, b.ranged,
+  b.state, b.activated_by, b.activates_at, b.expires_at, b.change_id
 FROM parts AS pt
 JOIN imports AS i ON i.id = pt.import_id AND i.shown = 1
 JOIN batches AS b ON b.id = pt.batch_id
 WHERE pt.id = ?
 """
-_PRODUCT_COLUMNS = "id, account, key_standard, key_str, state, loading, normalisation, verdicts, qr_prefix"
-_STATS = """
-SELECT p.account, p.key_standard, p.key_str, b.name, pt.state, b.state, sum(pt.codes)
-FROM parts AS pt
-JOIN imports AS i ON i.id = pt.import_id AND i.shown = 1
-JOIN batches AS b ON b.id = pt.batch_id
-JOIN products AS p ON p.id = b.product_id
-GROUP BY p.account, p.key_standard, p.key_str, b.name, pt.state, b.state
-HAVING sum(pt.codes) > 0
+FIND_RANGE = f"""
+SELECT last, {MARK_COLUMNS} FROM ranges WHERE batch_id = ? AND first <= ? ORDER BY first DESC LIMIT 1
+"""
+FIND_MARK = f"SELECT {MARK_COLUMNS} FROM marks WHERE tag = ?"
+FIND_PRODUCT = f"""
+SELECT {PRODUCT_COLUMNS} FROM products WHERE account = ? AND key_standard = ? AND key_str = ? AND shown = ?
 """
 
 
-class SqliteRegistry(SqliteImports):
+class SqliteRegistry(SqliteBatches):
     """A :class:`~scanhook.registry.store.RegistryStore` in one SQLite file."""
 
     def __init__(self, folder: Path, *, pepper: Pepper, clock: Clock) -> None:
@@ -55,31 +53,35 @@ class SqliteRegistry(SqliteImports):
         super().__init__(database, clock=clock)
 
     def look_up(self, account: str, key_standard: str, key_str: str, ext_info: str) -> LookUp:
-        """Find a code by its tag; product and batch come from a cache that any commit to the file empties."""
+        """Find a code by its tag: one read of the file; product and batch come from memory.
+
+        What is in memory is forgotten with any commit to the file, by whichever process: so a change holds for every
+        look-up that begins after it.
+        """
         with self.database.reading() as connection:
-            cache = self._fresh_cache(connection)
+            memory = self._fresh_memory(connection)
             name = (account, key_standard, key_str)
-            product = cache.products.get(name) or self.find_product(*name)
+            product = memory.products.get(name) or self.find_product(*name)
             if product is None:
                 return LookUp()
-            cache.products[name] = product
+            memory.products[name] = product
             normal = product.normalisation.apply(ext_info)
             tag = self._pepper.tag(product.id, normal)
-            found = rows_of(connection, _FIND_CODE, (tag,))
-            code = _code(connection, cache, product, *found[0]) if found else None
+            found = rows_of(connection, FIND_CODE, (tag,))
+            code = _code(connection, memory, product, tag, found[0]) if found else None
         return LookUp(product=product, tag=tag, normal=normal, code=code)
 
-    def _fresh_cache(self, connection: apsw.Connection) -> _Cache:
-        self.database.check_in_place()
-        version = self.database.version()
-        cache: _Cache | None = getattr(self._local, "cache", None)
-        if cache is None or cache.version != version:
-            # The file may have been exchanged or restored under our feet; then every code would look unknown.
-            pepper_id = rows_of(connection, "SELECT value FROM meta WHERE name = 'pepper_id'")
-            if pepper_id != [(self._pepper.id,)]:
-                raise PepperMismatch(f"{self.database.path} now belongs to another pepper: put back the right one")
-            cache = self._local.cache = _Cache(version=version)
-        return cache
+    def find_tags(self, tags: Sequence[bytes]) -> dict[bytes, tuple[str, int]]:
+        """Return the batch and position of those tags that belong to a visible code."""
+        found = {}
+        with self.database.reading() as connection:
+            memory = self._fresh_memory(connection)
+            for tag in tags:
+                for part_id, position, _ in rows_of(connection, FIND_CODE, (tag,)):
+                    part = _part(connection, memory, part_id)
+                    if part is not None:
+                        found[tag] = (part.batch, position)
+        return found
 
     def find_product(self, account: str, key_standard: str, key_str: str) -> Product | None:
         """Return a visible product."""
@@ -90,11 +92,11 @@ class SqliteRegistry(SqliteImports):
         with self.database.reading() as connection:
             rows = rows_of(
                 connection,
-                f"SELECT {_PRODUCT_COLUMNS} FROM products WHERE shown = 1 ORDER BY account, key_standard, key_str",
+                f"SELECT {PRODUCT_COLUMNS} FROM products WHERE shown = 1 ORDER BY account, key_standard, key_str",
             )
-        return (_product(*row) for row in rows)
+        return map(product_of, rows)
 
-    def add_product(self, product: Product) -> Product:
+    def add_product(self, product: Product, *, who: str = "", why: str = "") -> Product:
         """Add a product."""
         with self.database.writing() as connection:
             if self.find_product(product.account, product.key_standard, product.key_str):
@@ -109,44 +111,53 @@ class SqliteRegistry(SqliteImports):
                     "finish it (import the file again), then use `scanhook products set`"
                 )
             self.insert_product(connection, product, shown=True)
+            self._log_settings(connection, product, who=who, why=why, set_to=_described(product))
         return product
 
-    def save_product(self, product: Product) -> None:
+    def save_product(self, product: Product, *, who: str = "", why: str = "") -> None:
         """Write a product's settings."""
         with self.database.writing() as connection:
             loaded = connection.execute("SELECT count(*) FROM batches WHERE product_id = ?", (product.id,)).get
-            before = connection.execute("SELECT normalisation FROM products WHERE id = ?", (product.id,)).get
-            if loaded and before != str(product.normalisation):
+            rows = rows_of(connection, f"SELECT {PRODUCT_COLUMNS} FROM products WHERE id = ?", (product.id,))
+            if not rows:
+                raise Refused("the product is not there any more: see `scanhook products list`")
+            before = product_of(rows[0])
+            if loaded and before.normalisation != product.normalisation:
                 raise Refused(
-                    f"the normalisation of {product.key_standard}/{product.key_str} is fixed ({before}) since its "
-                    "first code was loaded: every tag is made with it; make another product with the new rules and "
-                    "import its codes there"
+                    f"the normalisation of {product.key_standard}/{product.key_str} is fixed ({before.normalisation}) "
+                    "since its first code was loaded: every tag is made with it; make another product with the new "
+                    "rules and import its codes there"
                 )
             connection.execute(
-                "UPDATE products SET state = ?, loading = ?, normalisation = ?, verdicts = ?, qr_prefix = ? "
-                "WHERE id = ?",
-                (*self.settings_of(product), product.id),
+                "UPDATE products SET loading = ?, normalisation = ?, verdicts = ?, qr_prefix = ? WHERE id = ?",
+                (*settings_row(product), product.id),
             )
+            was, now = _described(before), _described(product)
+            changed = {name: value for name, value in now.items() if was[name] != value}
+            if changed:
+                self._log_settings(connection, product, who=who, why=why, set_to=changed)
 
-    def stats(self) -> Iterator[BatchStats]:
-        """Return how many codes each batch holds in each state."""
-        with self.database.reading() as connection:
-            rows = rows_of(connection, _STATS)
-        by_name = {(product.account, product.key_standard, product.key_str): product for product in self.products()}
-        for account, key_standard, key_str, batch, part_state, batch_state, codes in rows:
-            product = by_name[account, key_standard, key_str]
-            states = (State(part_state), State(batch_state), product.state)
-            yield BatchStats(product=product, batch=batch, states=states, codes=codes)
-
-    def draft_product(self, account: str, key_standard: str, key_str: str) -> Product:
-        """Return the product for an import; one that an unfinished import has left is taken up again."""
-        for shown in (True, False):
-            found = self._find_product(account, key_standard, key_str, shown=shown)
-            if found:
-                return found
-        return Product(
-            id=secrets.token_bytes(PRODUCT_ID_BYTES), account=account, key_standard=key_standard, key_str=key_str
-        )
+    def codes(self, batch: Batch | None = None) -> Iterator[tuple[bytes, Product, CodeRecord]]:
+        """Yield every visible code in the order of the tags."""
+        after = b""
+        while True:
+            with self.database.reading() as connection:
+                memory = self._fresh_memory(connection)
+                by_id = {product.id: product for product in self.products()}
+                rows = rows_of(connection, PAGE_OF_CODES, (after, _PAGE_ROWS))
+                page = []
+                for tag, *found in rows:
+                    part = _part(connection, memory, found[0])
+                    if part is None or (batch is not None and part.batch_id != batch.id):
+                        continue
+                    product = by_id[part.product_id]
+                    code = _code(connection, memory, product, tag, tuple(found))
+                    if code is not None:
+                        page.append((tag, product, code))
+            yield from page
+            if len(rows) < _PAGE_ROWS:
+                return
+            after = rows[-1][0]
 
     def probe(self) -> None:
         """Prove that the registry can be read and may be written, and belongs to the pepper."""
@@ -159,71 +170,109 @@ class SqliteRegistry(SqliteImports):
         """Close the file."""
         self.database.close()
 
+    def _fresh_memory(self, connection: apsw.Connection) -> _Memory:
+        self.database.check_in_place()
+        version = self.database.version()
+        memory: _Memory | None = getattr(self._local, "memory", None)
+        if memory is None or memory.version != version:
+            # The file may have been upgraded, exchanged or restored under our feet; every code would look unknown.
+            self.database.check_version(connection)
+            pepper_id = rows_of(connection, "SELECT value FROM meta WHERE name = 'pepper_id'")
+            if pepper_id != [(self._pepper.id,)]:
+                raise PepperMismatch(f"{self.database.path} now belongs to another pepper: put back the right one")
+            memory = self._local.memory = _Memory(version=version)
+        return memory
+
     def _find_product(self, account: str, key_standard: str, key_str: str, *, shown: bool) -> Product | None:
         with self.database.reading() as connection:
-            rows = rows_of(
-                connection,
-                f"SELECT {_PRODUCT_COLUMNS} FROM products "
-                "WHERE account = ? AND key_standard = ? AND key_str = ? AND shown = ?",
-                (account, key_standard, key_str, shown),
-            )
-        return _product(*rows[0]) if rows else None
+            rows = rows_of(connection, FIND_PRODUCT, (account, key_standard, key_str, shown))
+        return product_of(rows[0]) if rows else None
+
+    def _log_settings(
+        self, connection: apsw.Connection, product: Product, *, who: str, why: str, set_to: dict[str, object]
+    ) -> None:
+        connection.execute(
+            "INSERT INTO changes (at, who, why, action, level, product_id, codes, details) "
+            "VALUES (?, ?, ?, 'set', ?, ?, 0, ?)",
+            (int(self._clock.now()), who, why, Level.PRODUCT, product.id, json.dumps(set_to, ensure_ascii=False)),
+        )
 
 
 @dataclass(slots=True, kw_only=True)
-class _Cache:
+class _Part:
+    """What memory keeps of a part and its batch."""
+
+    batch: str
+    product_id: bytes
+    loaded_as: State
+    loaded_by: int
+    batch_id: int
+    ranged: bool
+    mark: Mark
+
+
+@dataclass(slots=True, kw_only=True)
+class _Memory:
     """What one thread has read of the registry since it last changed.
 
     :param products: by account, keystandard and keystr.
-    :param parts: by id: the batch's name, the states of part and batch, activation and expiry; ``None`` is not shown.
+    :param parts: by id; ``None`` is not shown.
     """
 
     version: tuple[apsw.Connection, int, int]
     products: dict[tuple[str, str, str], Product] = field(default_factory=dict)
-    parts: dict[int, tuple[Any, ...] | None] = field(default_factory=dict)
+    parts: dict[int, _Part | None] = field(default_factory=dict)
+
+
+def _part(connection: apsw.Connection, memory: _Memory, part_id: int) -> _Part | None:
+    if part_id not in memory.parts:
+        rows = rows_of(connection, FIND_PART, (part_id,))
+        memory.parts[part_id] = _read_part(*rows[0]) if rows else None
+    return memory.parts[part_id]
+
+
+def _read_part(
+    batch: str, product_id: bytes, state: str, change_id: int, batch_id: int, ranged: int, *mark: Any
+) -> _Part:
+    return _Part(
+        batch=batch,
+        product_id=product_id,
+        loaded_as=State(state),
+        loaded_by=change_id,
+        batch_id=batch_id,
+        ranged=bool(ranged),
+        mark=mark_of(mark),
+    )
 
 
 def _code(
-    connection: apsw.Connection, cache: _Cache, product: Product, part_id: int, position: int
+    connection: apsw.Connection, memory: _Memory, product: Product, tag: bytes, found: tuple[Any, ...]
 ) -> CodeRecord | None:
-    if part_id not in cache.parts:
-        rows = rows_of(connection, _FIND_PART, (part_id,))
-        cache.parts[part_id] = rows[0] if rows else None
-    part = cache.parts[part_id]
+    part_id, position, marked = found
+    part = _part(connection, memory, part_id)
     if part is None:
         return None
-    batch, part_state, batch_state, activates_at, expires_at = part
+    below = [part.mark]
+    if part.ranged:
+        below += [
+            mark_of(row[1:]) for row in rows_of(connection, FIND_RANGE, (part.batch_id, position)) if position <= row[0]
+        ]
+    if marked:
+        below += [mark_of(row) for row in rows_of(connection, FIND_MARK, (tag,))]
     return CodeRecord(
-        batch=batch,
+        batch=part.batch,
         position=position,
-        states=(State(part_state), State(batch_state), product.state),
-        activates_at=activates_at,
-        expires_at=expires_at,
+        loaded_as=part.loaded_as,
+        loaded_by=part.loaded_by,
+        product=product.mark,
+        below=tuple(below),
     )
 
 
-def _product(
-    id_: bytes,
-    account: str,
-    key_standard: str,
-    key_str: str,
-    state: str,
-    loading: int,
-    normalisation: str,
-    verdicts: str,
-    qr_prefix: str,
-) -> Product:
-    return Product(
-        id=id_,
-        account=account,
-        key_standard=key_standard,
-        key_str=key_str,
-        state=State(state),
-        loading=bool(loading),
-        normalisation=Normalisation.parse(normalisation),
-        verdicts={
-            Reason(reason): None if result is None else CodeResult(result)
-            for reason, result in json.loads(verdicts).items()
-        },
-        qr_prefix=qr_prefix,
-    )
+def _described(product: Product) -> dict[str, object]:
+    return {
+        "loading": product.loading,
+        "normalisation": str(product.normalisation),
+        "verdicts": {reason: result or "success" for reason, result in product.verdicts.items()},
+        "qr_prefix": product.qr_prefix,
+    }

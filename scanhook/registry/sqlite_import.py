@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-import json
+import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -12,12 +12,15 @@ import apsw
 
 from scanhook.clock import Clock
 from scanhook.errors import Refused, StorageError
-from scanhook.registry.product import Product, State
-from scanhook.registry.store import CodeRow, Part, Pile
+from scanhook.registry.importstore import CodeRow, Part, Pile
+from scanhook.registry.life import State
+from scanhook.registry.product import Product
+from scanhook.registry.sqlite_rows import PRODUCT_COLUMNS, mark_row, product_of, settings_row
 from scanhook.storage import Database, rows_of
 
 __all__ = ["SqliteImports"]
 
+PRODUCT_ID_BYTES = 8
 _TAKE_BACK_ROWS = 20_000
 
 # A row of an import that never became visible may be taken over: nobody has ever found it.
@@ -104,23 +107,29 @@ class SqliteImports:
             connection.execute("DELETE FROM batches WHERE id NOT IN (SELECT batch_id FROM parts)")
             connection.execute("DELETE FROM products WHERE shown = 0 AND id NOT IN (SELECT product_id FROM batches)")
 
-    @staticmethod
-    def settings_of(product: Product) -> tuple[str, bool, str, str, str]:
-        """Return the columns of a product that staff can set."""
-        verdicts = json.dumps(dict(product.verdicts))
-        return product.state, product.loading, str(product.normalisation), verdicts, product.qr_prefix
+    def draft_product(self, account: str, key_standard: str, key_str: str) -> Product:
+        """Return the product for an import; one that an unfinished import has left is taken up again."""
+        find = f"SELECT {PRODUCT_COLUMNS} FROM products WHERE account = ? AND key_standard = ? AND key_str = ?"
+        with self.database.reading() as connection:
+            rows = rows_of(connection, find, (account, key_standard, key_str))
+        if rows:
+            return product_of(rows[0])
+        return Product(
+            id=secrets.token_bytes(PRODUCT_ID_BYTES), account=account, key_standard=key_standard, key_str=key_str
+        )
 
     def insert_product(self, connection: apsw.Connection, product: Product, *, shown: bool) -> None:
         """Write the row of a new product."""
         connection.execute(
-            "INSERT INTO products (id, account, key_standard, key_str, state, loading, normalisation, verdicts, "
-            "qr_prefix, shown, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO products ({PRODUCT_COLUMNS}, shown, created_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 product.id,
                 product.account,
                 product.key_standard,
                 product.key_str,
-                *self.settings_of(product),
+                *settings_row(product),
+                *mark_row(product.mark),
                 shown,
                 int(self._clock.now()),
             ),

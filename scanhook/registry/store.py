@@ -87,14 +87,23 @@ class RegistryStore(ImportStore, Protocol):
     def products(self) -> Iterator[Product]:
         """Return every visible product, in the order of account, keystandard and keystr."""
 
-    def batches(self, product: Product | None = None, *, after: int = 0, limit: int = 1000) -> list[Batch]:
+    def batches(
+        self, product: Product | None = None, *, name: str | None = None, after: int = 0, limit: int = 1000
+    ) -> list[Batch]:
         """Return visible batches in the order of their ids, without their handovers.
 
+        :param name: only those of that name, of whichever product.
         :param after: the id of the last batch that is not wanted.
         """
 
     def find_batch(self, product: Product, name: str) -> Batch | None:
         """Return a visible batch with its handovers."""
+
+    def codes(self, batch: Batch | None = None) -> Iterator[tuple[bytes, Product, CodeRecord]]:
+        """Yield every visible code in the order of the tags: tag, product, and what is known of it.
+
+        It is read in pages, so that no transaction stays open; it reads the whole registry, also for one batch.
+        """
 
     def size_of(self, scopes: Sequence[Scope]) -> int:
         """Count the codes that a change of these scopes would be about, without counting them one by one.
@@ -125,8 +134,7 @@ class RegistryStore(ImportStore, Protocol):
         before: int | None = None,
         limit: int = 100,
     ) -> list[Change]:
-        """Return changes, the newest first: all, or those that concern a product, a batch (and what lies in it), or
-        one code.
+        """Return changes, the newest first: of everything, a product, a batch and what lies in it, or one code.
 
         :param before: the number of the oldest change that was seen already.
         """

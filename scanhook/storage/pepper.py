@@ -21,6 +21,7 @@ TAG_BYTES = 10
 """An 8-byte tag would call a random code genuine every two days under a flood of 10⁴ a second (antifake.md)."""
 PERSON_BYTES = 16
 _IDENTITY_BYTES = 16
+_API_KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +105,14 @@ class Pepper:
     def identity(self, parts: tuple[str, ...]) -> bytes:
         """Return the hash by which a push is known: 16 bytes."""
         return self._hash(b"push", _prefixed(*(part.encode() for part in parts)), size=_IDENTITY_BYTES)
+
+    def api_key(self, presented: str) -> bytes:
+        """Return the hash by which an API key is known: 32 bytes.
+
+        Not a slow hash such as argon2, as a password needs: a key is 256 random bits, which nobody can try out, and
+        every request would pay for it.
+        """
+        return self._hash(b"api-key", presented.encode(), size=_API_KEY_BYTES)
 
     def _hash(self, purpose: bytes, message: bytes, *, size: int) -> bytes:
         return hashlib.blake2b(message, digest_size=size, key=self.secret, person=purpose).digest()

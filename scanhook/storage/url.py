@@ -54,3 +54,8 @@ class StorageUrl:
                     f"{self.folder / name} is missing: is the disk mounted? Put the file back from a backup, "
                     "or make a new house with `scanhook init`"
                 )
+        if not (self.folder / "office.db").exists():
+            raise StorageError(
+                f"{self.folder / 'office.db'} is missing: an older version made this storage: "
+                "run `scanhook storage upgrade`"
+            )

@@ -50,3 +50,11 @@ def test_a_storage_with_a_missing_file_is_told_with_its_remedy(empty_storage: Pa
 
     with pytest.raises(StorageError, match=rf"{name} is missing: is the disk mounted\?"):
         url.check_made()
+
+
+def test_a_storage_of_an_older_version_is_told_to_be_upgraded(empty_storage: Path, tmp_path: Path) -> None:
+    url = StorageUrl(engine="sqlite", folder=Path(copytree(empty_storage, tmp_path / "data")))
+    (url.folder / "office.db").unlink()
+
+    with pytest.raises(StorageError, match=r"office\.db is missing: .*: run `scanhook storage upgrade`"):
+        url.check_made()

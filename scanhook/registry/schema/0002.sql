@@ -105,3 +105,6 @@ CREATE TABLE handovers (
   at        INTEGER NOT NULL,
   done      INTEGER NOT NULL
 );
+
+CREATE INDEX parts_of_batch ON parts (batch_id);
+CREATE INDEX parts_of_import ON parts (import_id);
