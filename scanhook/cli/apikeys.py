@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import click
@@ -13,6 +13,7 @@ from scanhook.clock import SystemClock
 from scanhook.office import ApiKey, KeyScope, OfficeStore, open_office
 from scanhook.settings import House
 from scanhook.storage import Pepper, StorageUrl
+from scanhook.storage.lock import use_storage
 
 __all__ = ["apikeys"]
 
@@ -40,8 +41,8 @@ def add(house: House, name: str, scope: str, *, as_json: bool) -> None:
         return show_json({**_as_dict(key), "key": presented})
     click.echo(presented)
     return click.secho(
-        f"This is the key of {name} ({scope}). Keep it now: scanhook keeps only a hash of it, and cannot show it again. "
-        "It goes into the header `Authorization: Bearer sh_…`.",
+        f"This is the key of {name} ({scope}). Keep it now: scanhook keeps only a hash of it, and cannot show it "
+        "again. It goes into the header `Authorization: Bearer sh_…`.",
         err=True,
     )
 
@@ -78,11 +79,8 @@ def _office_of(house: House) -> Iterator[OfficeStore]:
     pepper = Pepper.load(house.pepper_path)
     url = StorageUrl.parse(house.settings.storage.url, base=house.base)
     url.check_made()
-    office = open_office(url, pepper=pepper, clock=SystemClock())
-    try:
+    with closing(use_storage(url.folder)), closing(open_office(url, pepper=pepper, clock=SystemClock())) as office:
         yield office
-    finally:
-        office.close()
 
 
 def _as_dict(key: ApiKey) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +23,7 @@ TAG_BYTES = 10
 PERSON_BYTES = 16
 _IDENTITY_BYTES = 16
 _API_KEY_BYTES = 32
+_SEAL_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +95,23 @@ class Pepper:
         """
         return self._hash(b"code", _prefixed(product_id, ext_info.encode()), size=TAG_BYTES)
 
+    def tags(self, product_id: bytes, ext_infos: Iterable[str]) -> Iterator[bytes]:
+        """Return what :meth:`tag` returns for each of many codes of one product, in half the time."""
+        keyed = hashlib.blake2b(digest_size=TAG_BYTES, key=self.secret, person=b"code")
+        keyed.update(_prefixed(product_id))
+        begun: dict[int, Callable[[], hashlib.blake2b]] = {}
+        for ext_info in ext_infos:
+            text = ext_info.encode()
+            begin = begun.get(len(text))
+            if begin is None:
+                # Key, product and length are hashed once: codes of one length go on from there.
+                ahead = keyed.copy()
+                ahead.update(len(text).to_bytes(4, "big"))
+                begin = begun[len(text)] = ahead.copy
+            message = begin()
+            message.update(text)
+            yield message.digest()
+
     def stray_tag(self, account: str, key_standard: str, key_str: str, ext_info: str) -> bytes:
         """Return a tag to count a code by that belongs to no known product: 10 bytes."""
         parts = (part.encode() for part in (account, key_standard, key_str, ext_info))
@@ -113,6 +132,10 @@ class Pepper:
         every request would pay for it.
         """
         return self._hash(b"api-key", presented.encode(), size=_API_KEY_BYTES)
+
+    def seal(self, text: bytes) -> bytes:
+        """Return what nobody without the pepper can write under a backup's manifest: 32 bytes."""
+        return self._hash(b"manifest", text, size=_SEAL_BYTES)
 
     def _hash(self, purpose: bytes, message: bytes, *, size: int) -> bytes:
         return hashlib.blake2b(message, digest_size=size, key=self.secret, person=purpose).digest()

@@ -8,7 +8,10 @@ from urllib.parse import urlsplit
 
 from scanhook.errors import SettingsError, StorageError
 
-__all__ = ["StorageUrl"]
+__all__ = ["UNFINISHED_RESTORE", "StorageUrl"]
+
+UNFINISHED_RESTORE = "restore.json"
+"""Lies in a storage whose files are just being exchanged: some may be the old ones, and some the new."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,19 +44,30 @@ class StorageUrl:
             raise SettingsError("storage.url needs three slashes and a folder, and nothing behind it: sqlite:///data")
         return cls(engine=parts.scheme, folder=base / parts.path[1:])
 
-    def check_made(self) -> None:
-        """Find out whether there is a storage: only ``init`` makes one.
+    def check_whole(self) -> None:
+        """Find out whether there is a storage, of whatever version.
 
-        A service that made an empty one in the place of a lost one would know no product any more.
-
-        :raises StorageError: when a file is missing.
+        :raises StorageError: when a file was lost, or a restore was interrupted.
         """
+        if (self.folder / UNFINISHED_RESTORE).exists():
+            raise StorageError(
+                f"{self.folder} is being restored: if that was interrupted, run `scanhook storage restore` again"
+            )
         for name in ("registry.db", "journal.db"):
             if not (self.folder / name).exists():
                 raise StorageError(
                     f"{self.folder / name} is missing: is the disk mounted? Put the file back from a backup, "
                     "or make a new house with `scanhook init`"
                 )
+
+    def check_made(self) -> None:
+        """Find out whether there is a storage to work with: only ``init`` makes one.
+
+        A service that made an empty one in the place of a lost one would know no product any more.
+
+        :raises StorageError: when a file is missing, or a restore was interrupted.
+        """
+        self.check_whole()
         if not (self.folder / "office.db").exists():
             raise StorageError(
                 f"{self.folder / 'office.db'} is missing: an older version made this storage: "

@@ -48,7 +48,9 @@ def test_a_new_house_is_private_whatever_the_umask(new: Path) -> None:
         "data": 0o700,
     }
     files = [path for path in new.rglob("*") if path.is_file()]
-    assert {"scanhook.toml", "pepper", "main.app_secret", "registry.db", "journal.db", "office.db"} <= {path.name for path in files}
+    assert {"scanhook.toml", "pepper", "main.app_secret", "registry.db", "journal.db", "office.db"} <= {
+        path.name for path in files
+    }
     assert {path.name: mode_of(path) for path in files if mode_of(path) != 0o600} == {}
 
 

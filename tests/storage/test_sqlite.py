@@ -391,11 +391,19 @@ def test_both_id_and_check_value_of_the_pepper_must_be_right(database: Database,
         opening(database.path, pepper)
 
 
-@pytest.mark.parametrize(("version", "which"), [(7, "a newer version"), (-1, "an older version")])
-def test_the_schema_of_another_version_is_refused(database: Database, pepper: Pepper, version: int, which: str) -> None:
+@pytest.mark.parametrize(
+    ("version", "remedy"),
+    [
+        (7, "a newer version .* install the version that made it"),
+        (1, "an older version .* make a backup, stop the service, and run `scanhook storage upgrade`"),
+    ],
+)
+def test_the_schema_of_another_version_is_refused(
+    database: Database, pepper: Pepper, version: int, remedy: str
+) -> None:
     database.connection.pragma("user_version", version)
 
-    with pytest.raises(SchemaMismatch, match=f"{which} .* install the version that made it"):
+    with pytest.raises(SchemaMismatch, match=remedy):
         opening(database.path, pepper)
 
 

@@ -1,0 +1,130 @@
+"""``scanhook storage``: look after the databases."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+from scanhook.cli.common import config_option, json_option, show_json
+from scanhook.cli.storage_check import Place, check, progress_bar
+from scanhook.clock import SystemClock
+from scanhook.errors import Refused
+from scanhook.journal import open_journal
+from scanhook.journal.people import erasures_path, read_erasures, reapply_erasures, remember_erasures
+from scanhook.settings import House
+from scanhook.storage import StorageUrl
+from scanhook.storage.backup import make_backup
+from scanhook.storage.lock import use_storage
+from scanhook.storage.restore import restore_backup
+from scanhook.storage.upgrading import upgrade_storage
+
+__all__ = ["storage"]
+
+
+@click.group()
+def storage() -> None:
+    """Upgrade, check, back up and restore the databases."""
+
+
+storage.add_command(check)
+
+
+@storage.command()
+@json_option
+@config_option
+def upgrade(house: House, *, as_json: bool) -> None:
+    """Bring the databases of an older version up to this one.
+
+    Make a backup and stop the service first. Run it as often as you like: what is up to date is left alone.
+    """
+    place = Place.of(house)
+    place.url.check_whole()
+    done = upgrade_storage(place.url.folder, pepper=place.pepper)
+    if as_json:
+        return show_json({file.name: {"before": file.before, "after": file.after} for file in done})
+    for file in done:
+        how = f"schema {file.before} is now {file.after}" if file.before else f"made, schema {file.after}"
+        click.echo(f"{file.name}: {how if file.before != file.after else f'schema {file.after}, up to date'}")
+    if any(file.before != file.after for file in done):
+        click.echo(
+            "Start the service of this version now. An older one must not be started again on this storage: it would "
+            "not know what was suspended or recalled. The way back is the backup that was made with it."
+        )
+    return None
+
+
+@storage.command()
+@click.argument("into", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@json_option
+@config_option
+def backup(house: House, into: Path, *, as_json: bool) -> None:
+    """Copy the databases into a new folder in DIR, while scans and imports go on.
+
+    The pepper is not copied: keep it apart. A backup is worthless without it, and must not be stolen together with it.
+    """
+    place = Place.of(house)
+    place.url.check_whole()
+    with closing(use_storage(place.url.folder)), progress_bar(quiet=as_json) as tell:
+        made, manifest = make_backup(
+            place.url.folder, into.absolute(), pepper=place.pepper, now=SystemClock().now(), tell=tell
+        )
+    if as_json:
+        return show_json({"folder": str(made), **manifest.as_dict()})
+    counts = ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in sorted(manifest.counts.items()))
+    click.echo(f"{made} is made: {manifest.size:,} bytes; {counts}.")
+    return click.secho(
+        f"The pepper {place.pepper.id} ({house.pepper_path}) is not in it. Keep a copy of the pepper apart from the "
+        "backups: without it this backup is worthless, and whoever has both can print genuine codes.",
+        fg="yellow",
+    )
+
+
+@storage.command()
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@config_option
+def restore(house: House, folder: Path, *, yes: bool, as_json: bool) -> None:
+    """Put the backup in DIR (scanhook-backup-…) in the place of the databases.
+
+    Stop the service first. The present databases are moved aside, not deleted. Whoever was erased stays erased.
+    """
+    place = Place.of(house)
+    if not yes:
+        _confirm(place, folder)
+    now = SystemClock().now()
+    with progress_bar(quiet=as_json) as tell:
+
+        def reapply(ready: Path) -> None:
+            ready_url = StorageUrl(engine=place.url.engine, folder=ready)
+            list_ = erasures_path(ready_url)
+            remember_erasures(list_, read_erasures(erasures_path(place.url)))
+            with closing(open_journal(ready_url, pepper=place.pepper)) as journal:
+                reapply_erasures(journal, list_, pepper=place.pepper, now=now, progress=tell)
+
+        done = restore_backup(
+            folder.absolute(), place.url.folder, pepper=place.pepper, now=now, reapply=reapply, tell=tell
+        )
+    if as_json:
+        return show_json({"made_at": done.made_at, "aside": str(done.aside) if done.aside else None})
+    click.echo(f"The storage is again as it was at {done.made_at}.")
+    if done.aside:
+        click.echo(
+            f"What was there before lies in {done.aside}: delete it when you need it no more. "
+            "Whoever is erased from now on is still in it."
+        )
+    return click.secho(
+        f"What came after {done.made_at} is not in it: scans, imports, recalls and other changes of codes, API keys "
+        "that were made or revoked. Do again what must hold, then start the service.",
+        fg="yellow",
+    )
+
+
+def _confirm(place: Place, folder: Path) -> None:
+    if not sys.stdin.isatty():
+        raise Refused("a restore puts a backup in the place of the databases: say --yes if that is what you want")
+    if not click.confirm(f"Put {folder} in the place of the databases in {place.url.folder}?", err=True):
+        raise Refused("nothing was changed")

@@ -1,0 +1,163 @@
+"""``scanhook storage check``: whether the databases are whole, ours, and at one with themselves."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from scanhook.cli.common import config_option, console, json_option, show_json
+from scanhook.journal import sqlite_check as journal_check
+from scanhook.registry import sqlite_check as registry_check
+from scanhook.registry.sqlite_check import UnfinishedImport, unfinished_imports
+from scanhook.settings import House
+from scanhook.storage import Pepper, StorageUrl, open_file, rows_of, wording
+from scanhook.storage.checking import Contradictions, Finding, check_file
+from scanhook.storage.files import STORE_FILES, Telling
+from scanhook.storage.lock import use_storage
+
+__all__ = ["Place", "check", "progress_bar"]
+
+FREE_MIN_BYTES = 1 << 30
+
+_CONTRADICTIONS: dict[str, Contradictions] = {
+    "registry.db": registry_check.contradictions,
+    "journal.db": journal_check.contradictions,
+    "office.db": lambda connection, *, quick, tell: iter(()),  # noqa: ARG005  (nothing in it could),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a house keeps its storage, and what opens it."""
+
+    url: StorageUrl
+    pepper: Pepper
+
+    @classmethod
+    def of(cls, house: House) -> Place:
+        """Return a house's place.
+
+        :raises SettingsError: when the pepper is missing, or the storage's URL names no engine.
+        """
+        return cls(
+            url=StorageUrl.parse(house.settings.storage.url, base=house.base), pepper=Pepper.load(house.pepper_path)
+        )
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="Leave out what reads every row of the largest tables.")
+@json_option
+@config_option
+@click.pass_context
+def check(context: click.Context, house: House, *, quick: bool, as_json: bool) -> None:
+    """Look at every database: integrity, schema, pepper, and whether its counts are right. Scans go on."""
+    place = Place.of(house)
+    place.url.check_made()
+    with closing(use_storage(place.url.folder)):
+        with progress_bar(quiet=as_json) as tell:
+            findings = list(_look(place, quick=quick, tell=tell))
+        good = not any(finding.fault for finding in findings)
+        counts, unfinished = _count(place) if good else ({}, [])
+    sizes = _sizes(place.url.folder)
+    if as_json:
+        show_json(
+            {
+                "ok": good,
+                "checks": [{"check": finding.name, "fault": finding.fault} for finding in findings],
+                "counts": counts,
+                "unfinished_imports": [_as_dict(one) for one in unfinished],
+                "bytes": sizes,
+                "free_bytes": shutil.disk_usage(place.url.folder).free,
+            }
+        )
+    else:
+        _tell(findings, counts, unfinished, sizes)
+    if not good:
+        context.exit(1)
+
+
+def _look(place: Place, *, quick: bool, tell: Telling) -> Iterator[Finding]:
+    folder = place.url.folder
+    for file in STORE_FILES:
+        yield from check_file(
+            file, folder, pepper=place.pepper, quick=quick, contradictions=_CONTRADICTIONS[file.name], tell=tell
+        )
+    free = shutil.disk_usage(folder).free
+    fault = f"{folder} has {free:,} bytes free: make room; when the disk is full, no scan is answered any more"
+    yield Finding(name="free disk space", fault=fault if free < FREE_MIN_BYTES else None)
+
+
+def _count(place: Place) -> tuple[dict[str, int], list[UnfinishedImport]]:
+    counts: dict[str, int] = {}
+    unfinished: list[UnfinishedImport] = []
+    for file in STORE_FILES:
+        path = place.url.folder / file.name
+        with wording(path):
+            connection = open_file(path)
+            try:
+                counts |= {name: rows_of(connection, statement)[0][0] for name, statement in file.counts.items()}
+                if file.name == "registry.db":
+                    unfinished = unfinished_imports(connection)
+            finally:
+                connection.close()
+    return counts, unfinished
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    names = [name for file in STORE_FILES for name in (file.name, f"{file.name}-wal")]
+    return {name: (folder / name).stat().st_size for name in names if (folder / name).exists()}
+
+
+def _as_dict(unfinished: UnfinishedImport) -> dict[str, Any]:
+    return {
+        "import": unfinished.id,
+        "kind": unfinished.kind,
+        "file": unfinished.file,
+        "phase": unfinished.phase,
+        "remedy": _remedy(unfinished),
+    }
+
+
+def _remedy(unfinished: UnfinishedImport) -> str:
+    if unfinished.kind == "mint":
+        return "if it does not run any more, mint again: what is left of it is taken back"
+    return (
+        "if it does not run any more, import the same file again: it goes on where it was; "
+        f"or give it up with `scanhook imports drop {unfinished.id}`"
+    )
+
+
+def _tell(
+    findings: list[Finding], counts: dict[str, int], unfinished: list[UnfinishedImport], sizes: dict[str, int]
+) -> None:
+    for finding in findings:
+        console.print(f"{'[red]✗[/]' if finding.fault else '[green]✓[/]'} {finding.name}", end="")
+        console.print(f": {finding.fault}" if finding.fault else "", markup=False, soft_wrap=True)
+    for one in unfinished:
+        click.secho(f"The {one.kind} {one.id} of {one.file} is not finished: {_remedy(one)}.", fg="yellow")
+    if counts:
+        click.echo(", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in sorted(counts.items())))
+    click.echo(", ".join(f"{name} {size:,} bytes" for name, size in sizes.items()))
+
+
+@contextmanager
+def progress_bar(*, quiet: bool) -> Iterator[Telling]:
+    """Give what shows long work on standard error."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bar:
+        tasks: dict[str, Any] = {}
+
+        def tell(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done, total=total)
+
+        yield tell

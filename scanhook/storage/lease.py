@@ -1,0 +1,102 @@
+"""A lease: of several processes on one storage, only the one that holds it acts.
+
+Every engine has its own way to hold one; it must give the lease back by itself when its holder dies.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import IO, Protocol, Self
+
+from scanhook.storage.files import give_to_owner
+from scanhook.storage.sqlite import wording
+from scanhook.storage.url import StorageUrl
+
+__all__ = ["Lease", "take_lease"]
+
+
+class Lease(Protocol):
+    """Held until it is closed. What its holder writes into it, the next holder reads."""
+
+    def holds(self) -> bool:
+        """Tell whether it still is the lease of this storage, which may have been exchanged meanwhile."""
+
+    def read(self) -> str:
+        """Return what was written into it last; nothing when it is new.
+
+        :raises StorageError: when it cannot be read.
+        """
+
+    def write(self, text: str) -> None:
+        """Put a text in the place of what was written last.
+
+        :raises StorageError: when it cannot be written.
+        """
+
+    def close(self) -> None:
+        """Give it back."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def take_lease(url: StorageUrl, name: str) -> Lease | None:
+    """Take the lease of that name, if nobody holds it.
+
+    :raises StorageError: when the storage is not there, or cannot be written.
+    """
+    return _ENGINES[url.engine](url.folder / f"{name}.lock")
+
+
+class _FileLease:
+    """A lock of the system's on a file, which it gives back when the process dies."""
+
+    def __init__(self, path: Path, file: IO[bytes]) -> None:
+        self._path = path
+        self._file = file
+
+    @classmethod
+    def take(cls, path: Path) -> _FileLease | None:
+        with wording(path):
+            new = not path.exists()
+            file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)
+            if new:
+                give_to_owner(path)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            return None
+        return cls(path, file)
+
+    def holds(self) -> bool:
+        try:
+            return os.path.samestat(self._path.stat(), os.fstat(self._file.fileno()))
+        except OSError:
+            return False
+
+    def read(self) -> str:
+        with wording(self._path):
+            self._file.seek(0)
+            return self._file.read().decode(errors="replace")
+
+    def write(self, text: str) -> None:
+        with wording(self._path):
+            self._file.seek(0)
+            self._file.write(text.encode())
+            self._file.truncate()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+_ENGINES = {"sqlite": _FileLease.take}

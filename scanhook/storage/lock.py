@@ -1,0 +1,94 @@
+"""Who has a storage open: many at once to use it, or one alone to exchange its files.
+
+A lock of the system's on ``storage.lock``: it is gone when its last process is, however that ended.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import apsw
+
+from scanhook.errors import Refused
+from scanhook.storage.files import give_to_owner
+from scanhook.storage.sqlite import wording
+
+__all__ = ["StorageInUse", "alone_with", "settle", "use_storage"]
+
+_NAME = "storage.lock"
+
+
+class StorageInUse:
+    """Says that a storage is in use until it is closed. Processes that are forked off say so too, until they end."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def close(self) -> None:
+        """Give the storage back."""
+        self._file.close()  # never LOCK_UN: that would take the lock from the other processes too
+
+
+def use_storage(folder: Path) -> StorageInUse:
+    """Say that a storage is in use: whatever would exchange its files is refused meanwhile.
+
+    :raises Refused: when its files are being exchanged.
+    :raises StorageError: when the folder cannot be written.
+    """
+    return StorageInUse(
+        _lock(folder, fcntl.LOCK_SH, f"{folder} is being restored or upgraded: try again when that has ended")
+    )
+
+
+@contextmanager
+def alone_with(folder: Path) -> Iterator[None]:
+    """Hold a storage alone.
+
+    :raises Refused: when somebody uses it.
+    :raises StorageError: when the folder cannot be written.
+    """
+    with _lock(folder, fcntl.LOCK_EX, _in_use(folder)):
+        yield
+
+
+def settle(path: Path) -> None:
+    """Bring everything that was written into the file itself, so that it can be moved; nobody else may have it open.
+
+    This finds those too who take no lock: services of versions before this one.
+
+    :raises Refused: when another process has it open.
+    :raises StorageError: when it cannot be read or written.
+    """
+    with wording(path):
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            # Leaving WAL needs the file for oneself alone; every opening goes back to it.
+            connection.execute("PRAGMA journal_mode=DELETE")
+        except apsw.BusyError:
+            raise Refused(_in_use(path.parent)) from None
+        finally:
+            connection.close()
+
+
+def _in_use(folder: Path) -> str:
+    return f"the service or a command has {folder} open: stop the service, wait for imports, and run this again"
+
+
+def _lock(folder: Path, kind: int, refusal: str) -> IO[bytes]:
+    path = folder / _NAME
+    with wording(path):
+        new = not path.exists()
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
+        if new:
+            give_to_owner(path)
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise Refused(refusal) from None
+    return file

@@ -1,0 +1,83 @@
+"""Brings the storage of an older version up to this one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from scanhook.errors import SchemaMismatch, StorageError
+from scanhook.storage.checking import check_kept_pepper
+from scanhook.storage.files import STORE_FILES, StoreFile, give_to_owner
+from scanhook.storage.lock import alone_with, settle
+from scanhook.storage.pepper import Pepper
+from scanhook.storage.sqlite import Database, open_file, schema_of, upgrade, wording
+
+__all__ = ["Upgraded", "upgrade_storage"]
+
+_MADE_ANEW = "office.db"
+"""Versions before the API had none. A registry or journal that is missing was lost, and must never be made anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upgraded:
+    """What became of one file.
+
+    :param before: the schema that it had; 0 when it was not there.
+    :param after: the schema that it has.
+    """
+
+    name: str
+    before: int
+    after: int
+
+
+def upgrade_storage(folder: Path, *, pepper: Pepper) -> list[Upgraded]:
+    """Bring every file up to this version's schema: each in one transaction, all of it or nothing.
+
+    What is up to date is left alone, so that it can be run again, and while a service of this version runs.
+
+    :raises Refused: when something is to do, and somebody has the storage open.
+    :raises PepperMismatch: when it was made with another pepper.
+    :raises SchemaMismatch: when a newer version made it.
+    :raises StorageError: when a file is missing, or cannot be read or written.
+    """
+    versions = {file.name: _version(file, folder, pepper) for file in STORE_FILES}
+    if all(versions[file.name] == len(schema_of(file.package)) for file in STORE_FILES):
+        return [Upgraded(name=name, before=version, after=version) for name, version in versions.items()]
+    with alone_with(folder):
+        for name, version in versions.items():
+            if version:
+                settle(folder / name)  # a service of the older version would go on with statements of its own time
+        return [_upgrade(file, folder, pepper, versions[file.name]) for file in STORE_FILES]
+
+
+def _version(file: StoreFile, folder: Path, pepper: Pepper) -> int:
+    path = folder / file.name
+    if not path.exists():
+        if file.name == _MADE_ANEW:
+            return 0
+        raise StorageError(f"{path} is missing: is the disk mounted? Put the file back from a backup")
+    with wording(path):
+        connection = open_file(path)
+        try:
+            check_kept_pepper(connection, path, pepper)
+            version, ours = int(connection.pragma("user_version")), len(schema_of(file.package))
+        finally:
+            connection.close()
+    if version > ours:
+        raise SchemaMismatch(
+            f"{path} was made by a newer version of scanhook (schema {version}, here {ours}): install the version "
+            "that made it"
+        )
+    return version
+
+
+def _upgrade(file: StoreFile, folder: Path, pepper: Pepper, version: int) -> Upgraded:
+    path = folder / file.name
+    if not version:
+        Database(path, package=file.package, pepper=pepper).close()
+        with wording(path):
+            give_to_owner(path)
+        return Upgraded(name=file.name, before=0, after=len(schema_of(file.package)))
+    before, after = upgrade(path, package=file.package)
+    return Upgraded(name=file.name, before=before, after=after)
