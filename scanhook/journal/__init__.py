@@ -2,23 +2,63 @@
 
 from __future__ import annotations
 
-from scanhook.journal.export import COLUMNS, as_dict, harmless, write_csv, write_jsonl
+from scanhook.journal.entry import UNDECIDED, Entry, KeptEvent, Noted, Recorded, Scan, Tally
+from scanhook.journal.export import (
+    COLUMNS,
+    PERSON_COLUMNS,
+    as_dict,
+    harmless,
+    kept_of,
+    write_csv,
+    write_jsonl,
+)
+from scanhook.journal.people import (
+    Retained,
+    erase_person,
+    erasures_path,
+    read_erasures,
+    reapply_erasures,
+    remember_erasures,
+    retain,
+)
+from scanhook.journal.peoplestore import Erasure, PeopleStore, Progress, Pseudonym
 from scanhook.journal.sqlite import SqliteJournal
-from scanhook.journal.store import UNDECIDED, Entry, JournalStore, Noted, Recorded, Scan, Tally
+from scanhook.journal.store import JournalStore
+from scanhook.journal.wanted import ANSWERS, ANY_SCAN, REASONS, SUCCESS_ANSWER, Page, Wanted
 from scanhook.storage import Pepper, StorageUrl
 
 __all__ = [
+    "ANSWERS",
+    "ANY_SCAN",
     "COLUMNS",
+    "PERSON_COLUMNS",
+    "REASONS",
+    "SUCCESS_ANSWER",
     "UNDECIDED",
     "Entry",
+    "Erasure",
     "JournalStore",
+    "KeptEvent",
     "Noted",
+    "Page",
+    "PeopleStore",
+    "Progress",
+    "Pseudonym",
     "Recorded",
+    "Retained",
     "Scan",
     "Tally",
+    "Wanted",
     "as_dict",
+    "erase_person",
+    "erasures_path",
     "harmless",
+    "kept_of",
     "open_journal",
+    "read_erasures",
+    "reapply_erasures",
+    "remember_erasures",
+    "retain",
     "write_csv",
     "write_jsonl",
 ]

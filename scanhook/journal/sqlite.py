@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import apsw
 
 from scanhook.errors import PepperMismatch
-from scanhook.journal.store import UNDECIDED, Entry, Noted, Recorded, Scan, Tally, kept_plain
-from scanhook.message import CodeResult
-from scanhook.storage import Database, Pepper, rows_of
+from scanhook.journal.entry import UNDECIDED, Entry, Noted, Recorded, Scan, Tally, kept_plain
+from scanhook.journal.sqlite_people import SqlitePeople
+from scanhook.journal.sqlite_prune import fresh_number
+from scanhook.journal.sqlite_reading import SqliteReading
+from scanhook.journal.sqlite_rows import ENTRY_COLUMNS, entry_of, millis
+from scanhook.journal.sqlite_steps import JournalFile
+from scanhook.storage import Pepper, rows_of
 from scanhook.verdict import Verdict
 
 __all__ = ["SqliteJournal"]
 
-_COLUMNS = (
-    "id, received_at, account, create_time, key_standard, key_str, person, reason, verdict, verifier, decided_at, "
-    "tag, batch, position, ext_info"
-)
-_FIND = f"SELECT {_COLUMNS} FROM scans WHERE identity = ?"
+_FIND = f"SELECT {ENTRY_COLUMNS} FROM scans WHERE identity = ?"
 _RECALL = f"{_FIND} AND reason <> '{UNDECIDED}'"
 _ADD = """
-INSERT INTO scans (identity, received_at, account, create_time, key_standard, key_str, person, reason, verdict,
-  verifier, decided_at, product_id, tag, batch, position, ext_info)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO scans (identity, received_at, account, create_time, key_standard, key_str, person, openid, source,
+  need_anti_fake, reason, verdict, verifier, decided_at, product_id, tag, batch, position, ext_info)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (identity) DO NOTHING
 """
 _COMPLETE = f"""
@@ -42,25 +42,25 @@ ON CONFLICT (tag) DO UPDATE SET scans = scans + 1, persons = persons + ?2, first
   last_at = max(last_at, ?3)
 """
 _ADD_EVENT = """
-INSERT INTO events (identity, received_at, account, create_time, event, key_standard, key_str, person, tag, fields)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO events (identity, received_at, account, create_time, event, key_standard, key_str, person, openid, tag,
+  fields)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (identity) DO NOTHING
 """
-_PAGE_ROWS = 1000
 
 
-class SqliteJournal:
+class SqliteJournal(SqliteReading, SqlitePeople):
     """A :class:`~scanhook.journal.store.JournalStore` in one SQLite file."""
 
     def __init__(self, folder: Path, *, pepper: Pepper) -> None:
-        self.database = Database(folder / "journal.db", package="scanhook.journal", pepper=pepper)
+        self.database = JournalFile(folder / "journal.db", package="scanhook.journal", pepper=pepper)
         self._pepper = pepper
 
     def recall(self, identity: bytes) -> Entry | None:
         """Return a decided scan."""
         with self.database.reading() as connection:
             rows = rows_of(connection, _RECALL, (identity,))
-        return _entry(rows[0]) if rows else None
+        return entry_of(rows[0]) if rows else None
 
     def record(self, scan: Scan, verdict: Verdict | None, *, now: float) -> Recorded:
         """Store a scan once; count it when it has its verdict."""
@@ -85,12 +85,15 @@ class SqliteJournal:
         decision = _decision(scan, verdict, now)
         facts = (
             scan.identity,
-            _ms(scan.received_at),
+            millis(scan.received_at),
             scan.account,
             scan.create_time,
             scan.key_standard,
             scan.key_str,
             scan.person,
+            scan.openid,
+            scan.source,
+            scan.need_anti_fake,
         )
         connection.execute(_ADD, (*facts, *decision))
         added = bool(connection.changes())
@@ -99,11 +102,13 @@ class SqliteJournal:
         decided_now = verdict is not None and bool(connection.changes())
         # What was just added need not be read back; what was there is answered as it was.
         if added:
-            entry = _entry((connection.last_insert_rowid(), *facts[1:], *decision[:4], *decision[5:]))
+            number = fresh_number(connection, "scans")
+            entry = entry_of((number, *facts[1:], *decision[:4], *decision[5:]))
         else:
-            entry = _entry(rows_of(connection, _FIND, (scan.identity,))[0])
+            entry = entry_of(rows_of(connection, _FIND, (scan.identity,))[0])
         if decided_now:
-            self._count(connection, tag=decision[5], person=scan.person, at=_ms(entry.received_at))
+            # By what is kept: since the scan came first, its person may have been erased.
+            self._count(connection, tag=decision[5], person=entry.person, at=millis(entry.received_at))
         return entry, not added, decided_now
 
     def note(self, event: Noted) -> bool:
@@ -114,18 +119,22 @@ class SqliteJournal:
                 _ADD_EVENT,
                 (
                     event.identity,
-                    _ms(event.received_at),
+                    millis(event.received_at),
                     event.account,
                     event.create_time,
                     event.event,
                     event.key_standard,
                     event.key_str,
                     event.person,
+                    event.openid,
                     event.tag,
                     json.dumps(event.fields, ensure_ascii=False),
                 ),
             )
-            return bool(connection.changes())
+            if not connection.changes():
+                return False
+            fresh_number(connection, "events")
+            return True
 
     def tally(self, tag: bytes) -> Tally | None:
         """Return the counts of a code."""
@@ -135,33 +144,6 @@ class SqliteJournal:
             return None
         scans, persons, first_at, last_at = rows[0]
         return Tally(scans=scans, persons=persons, first_at=first_at / 1000, last_at=last_at / 1000)
-
-    def tail(self, count: int) -> list[Entry]:
-        """Return the newest scans."""
-        with self.database.reading() as connection:
-            rows = rows_of(connection, f"SELECT {_COLUMNS} FROM scans ORDER BY id DESC LIMIT ?", (count,))
-        return [_entry(row) for row in reversed(rows)]
-
-    def entries(self, *, after: int = 0, since: float | None = None, until: float | None = None) -> Iterator[Entry]:
-        """Yield scans in pages, so that no transaction stays open while they are used."""
-        while True:
-            with self.database.reading() as connection:
-                rows = rows_of(
-                    connection,
-                    f"SELECT {_COLUMNS} FROM scans WHERE id > ? AND received_at >= ? AND received_at < ? "
-                    "ORDER BY id LIMIT ?",
-                    (after, _ms(since or 0), _ms(until) if until is not None else 1 << 62, _PAGE_ROWS),
-                )
-            yield from map(_entry, rows)
-            if len(rows) < _PAGE_ROWS:
-                return
-            after = rows[-1][0]
-
-    def newest_at(self) -> float | None:
-        """Return when the newest scan was received."""
-        with self.database.reading() as connection:
-            rows = rows_of(connection, "SELECT received_at FROM scans ORDER BY id DESC LIMIT 1")
-        return rows[0][0] / 1000 if rows else None
 
     def probe(self) -> None:
         """Write to the journal, and read its pepper."""
@@ -182,8 +164,12 @@ class SqliteJournal:
         self.database.close()
 
     def _check_ours(self, connection: apsw.Connection) -> None:
-        """Find out whether the file was exchanged or restored under our feet: what is written then, nobody may read."""
+        """Find out whether the file was exchanged, upgraded or restored under our feet: nobody might read our rows.
+
+        :raises StorageError: when it was.
+        """
         self.database.check_in_place()
+        self.database.check_version(connection)
         if rows_of(connection, "SELECT value FROM meta WHERE name = 'pepper_id'") != [(self._pepper.id,)]:
             raise PepperMismatch(f"{self.database.path} now belongs to another pepper: put back the right one")
 
@@ -202,34 +188,10 @@ def _decision(scan: Scan, verdict: Verdict | None, now: float) -> tuple[Any, ...
         verdict.reason,
         verdict.code_result,
         verdict.verifier,
-        _ms(now),
+        millis(now),
         look_up.product.id if look_up.product else None,
         look_up.tag or scan.stray_tag,
         look_up.code.batch if look_up.code else None,
         look_up.code.position if look_up.code else None,
         kept_plain(scan, verdict),
     )
-
-
-def _entry(row: tuple[Any, ...]) -> Entry:
-    return Entry(
-        number=row[0],
-        received_at=row[1] / 1000,
-        account=row[2],
-        create_time=row[3],
-        key_standard=row[4],
-        key_str=row[5],
-        person=row[6],
-        reason=str(row[7]),
-        code_result=None if row[8] is None else CodeResult(row[8]),
-        verifier=row[9],
-        decided_at=None if row[10] is None else row[10] / 1000,
-        tag=row[11],
-        batch=row[12],
-        position=row[13],
-        ext_info=row[14],
-    )
-
-
-def _ms(seconds: float) -> int:
-    return round(seconds * 1000)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scanhook.errors import PepperMismatch
-from scanhook.journal import Entry, JournalStore, Noted, Tally, open_journal
+from scanhook.journal import ANY_SCAN, Entry, JournalStore, Noted, Tally, Wanted, open_journal
 from scanhook.message import CodeResult
 from scanhook.registry import LookUp, Reason
 from scanhook.storage import Pepper
@@ -394,3 +394,146 @@ def test_of_scans_that_are_recorded_together_all_are_kept_or_none(journal: Journ
 
     assert rows(journal) == []
     assert journal.tally(TAG) is None
+
+
+def stock(journal: JournalStore) -> None:
+    """Record one scan a second that differ in what can be chosen by."""
+    unknown = Verdict(code_result=None, reason=Reason.UNKNOWN_PRODUCT, verifier="registry", look_up=LookUp())
+    given = [
+        (scan(1), verdict()),
+        (scan(2, source="call centre"), verdict()),
+        (scan(3, key_str="6900000000017"), verdict(Reason.VOID, CodeResult.FAKE)),
+        (scan(4, key_standard="qrcode"), verdict_on_unknown(Reason.UNKNOWN_CODE, CodeResult.FAKE)),
+        (scan(5, account="second"), unknown),
+        (scan(6), None),
+        (scan(7), verdict(Reason.NOT_ACTIVE, CodeResult.NOT_ACTIVE)),
+    ]
+    for seconds, (one, judged) in enumerate(given):
+        journal.record(replace(one, received_at=AT + seconds), judged, now=AT)
+
+
+CHOICES = [
+    (ANY_SCAN, [1, 2, 3, 4, 5, 6, 7]),
+    (Wanted(account="second"), [5]),
+    (Wanted(key_standard="ean13"), [1, 2, 3, 5, 6, 7]),
+    (Wanted(key_standard="ean13", key_str="6900873042720"), [1, 2, 5, 6, 7]),
+    (Wanted(batch="B-7"), [1, 2, 3, 7]),
+    (Wanted(reason="active"), [1, 2]),
+    (Wanted(reason="undecided"), [6]),
+    (Wanted(verdict="fake"), [3, 4]),
+    (Wanted(verdict="success"), [5]),
+    (Wanted(source="call centre"), [2]),
+    (Wanted(batch="B-7", verdict="fake"), [3]),
+    (Wanted(batch="B-7", verdict="fake", reason="active"), []),
+]
+
+
+@pytest.mark.parametrize(("wanted", "numbers"), CHOICES)
+def test_scans_are_chosen_by_what_they_are(journal: JournalStore, wanted: Wanted, numbers: list[int]) -> None:
+    stock(journal)
+
+    assert [entry.number for entry in journal.entries(wanted=wanted)] == numbers
+    assert [entry.number for entry in journal.tail(9, wanted=wanted)] == numbers
+    assert [entry.number for entry in journal.tail(1, wanted=wanted)] == numbers[-1:]
+    page = journal.entries_before(limit=9, wanted=wanted)
+    assert [entry.number for entry in page.entries] == numbers[::-1]
+    assert page.before is None
+    assert sum(journal.counts(wanted=wanted).values()) == len(numbers)
+
+
+@pytest.mark.parametrize("wrong", [{"reason": "nonsense"}, {"verdict": "genuine"}])
+def test_nothing_can_be_wanted_that_there_cannot_be(wrong: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="is one of"):
+        Wanted(**wrong)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 8])
+@pytest.mark.parametrize(("wanted", "numbers"), CHOICES)
+def test_pages_go_back_in_time_and_hold_every_scan_once(
+    journal: JournalStore, wanted: Wanted, numbers: list[int], limit: int
+) -> None:
+    stock(journal)
+    found, before, pages = [], None, 0
+    while before is not None or not pages:
+        page = journal.entries_before(before, limit=limit, wanted=wanted)
+        assert len(page.entries) <= limit
+        found += [entry.number for entry in page.entries]
+        before, pages = page.before, pages + 1
+
+    assert found == numbers[::-1]
+
+
+def test_scans_that_come_while_pages_are_turned_move_none(journal: JournalStore) -> None:
+    for number in range(4):
+        journal.record(scan(number), verdict(), now=AT)
+    first = journal.entries_before(limit=2)
+
+    journal.record(scan(9), verdict(), now=AT)
+    second = journal.entries_before(first.before, limit=2)
+
+    assert [entry.number for entry in (*first.entries, *second.entries)] == [4, 3, 2, 1]
+
+
+def test_a_page_of_an_empty_journal_is_empty(journal: JournalStore) -> None:
+    page = journal.entries_before(limit=5)
+
+    assert (page.entries, page.before) == ((), None)
+    assert journal.counts() == {}
+
+
+def test_a_page_keeps_to_its_time(journal: JournalStore) -> None:
+    stock(journal)
+
+    page = journal.entries_before(limit=9, since=AT + 1, until=AT + 4)
+
+    assert [entry.number for entry in page.entries] == [4, 3, 2]
+
+
+def test_scans_are_counted_by_reason_and_verdict(journal: JournalStore) -> None:
+    stock(journal)
+
+    assert journal.counts() == {
+        ("active", CodeResult.REAL): 2,
+        ("void", CodeResult.FAKE): 1,
+        ("unknown_code", CodeResult.FAKE): 1,
+        ("unknown_product", None): 1,
+        ("undecided", None): 1,
+        ("not_active", CodeResult.NOT_ACTIVE): 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "count"),
+    [(None, None, 7), (0, None, 7), (1, None, 6), (None, 3, 3), (2, 5, 3), (5, 2, 0), (7, None, 0), (None, 0, 0)],
+)
+def test_scans_are_counted_from_one_time_to_another(
+    journal: JournalStore, since: int | None, until: int | None, count: int
+) -> None:
+    stock(journal)
+    start, end = (None if seconds is None else AT + seconds for seconds in (since, until))
+
+    assert sum(journal.counts(since=start, until=end).values()) == count
+    assert len(list(journal.entries(since=start, until=end))) == count
+
+
+def test_a_time_finds_scans_that_came_hours_apart_and_a_little_out_of_order(journal: JournalStore) -> None:
+    seconds = [3600 * (number // 3) + (0, 290, -290)[number % 3] for number in range(60)]
+    for number, at in enumerate(seconds):
+        journal.record(scan(number, received_at=AT + at), verdict(), now=AT)
+
+    for hour in range(-1, 22):
+        for offset in (-290, 0, 1, 290, 291):
+            since, until = AT + 3600 * hour + offset, AT + 3600 * (hour + 2)
+            right = [number for number, at in enumerate(seconds, 1) if since <= AT + at < until]
+            assert [entry.number for entry in journal.entries(since=since, until=until)] == right
+            assert sum(journal.counts(since=since, until=until).values()) == len(right)
+
+
+def test_who_asked_and_what_the_push_said_are_kept(journal: JournalStore) -> None:
+    pushed = journal.record(scan(1, need_anti_fake=False), verdict(), now=AT).entry
+    asked = journal.record(scan(2, source="call centre"), verdict(), now=AT).entry
+
+    assert (pushed.source, pushed.need_anti_fake) == (None, False)
+    assert (asked.source, asked.need_anti_fake) == ("call centre", None)
+    assert rows(journal) == [pushed, asked]
+    assert journal.recall(scan(1).identity) == pushed

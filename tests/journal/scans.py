@@ -37,7 +37,7 @@ def verdict(
     reason: Reason = Reason.ACTIVE, result: CodeResult | None = CodeResult.REAL, *, tag: bytes = TAG
 ) -> Verdict:
     """Return a verdict on a registered code."""
-    code = CodeRecord(batch="B-7", position=42, states=(State.ACTIVE,))
+    code = CodeRecord(batch="B-7", position=42, loaded_as=State.ACTIVE)
     return Verdict(
         code_result=result,
         reason=reason,

@@ -39,23 +39,26 @@ UNDECIDED = replace(
 )
 UNKNOWN = replace(DECIDED, number=9, reason="unknown_code", code_result=CodeResult.FAKE, batch=None, position=None)
 
-HEADER = "number,received_at,account,keystandard,keystr,verdict,reason,verifier,batch,position,extinfo,code,person\r\n"
+HEADER = (
+    "number,received_at,account,keystandard,keystr,verdict,reason,verifier,batch,position,extinfo,code,person,"
+    "source\r\n"
+)
 PERSON = "aa" * 16
 
 
 def csv_of(*entries: Entry) -> str:
     file = io.StringIO(newline="")
-    assert write_csv(entries, file) == len(entries)
+    assert write_csv(map(as_dict, entries), file) == len(entries)
     return file.getvalue()
 
 
 def test_scans_are_written_as_csv_that_a_spreadsheet_reads_as_utf_8() -> None:
-    assert csv_of(DECIDED, UNDECIDED) == (
+    assert csv_of(DECIDED, replace(UNDECIDED, source="call centre")) == (
         "\ufeff"
         + HEADER
         + "7,2025-10-09T08:53:20.250+00:00,main,ean13,6900873042720,real,active,registry,国庆 B-7,42,,"
-        f"00010203040506070809,{PERSON}\r\n"
-        f"8,2025-10-09T08:53:20.250+00:00,main,ean13,6900873042720,,undecided,,,,,,{PERSON}\r\n"
+        f"00010203040506070809,{PERSON},\r\n"
+        f"8,2025-10-09T08:53:20.250+00:00,main,ean13,6900873042720,,undecided,,,,,,{PERSON},call centre\r\n"
     )
 
 
@@ -93,16 +96,16 @@ def test_a_formula_behind_a_quote_and_a_comma_stays_in_its_cell() -> None:
 def test_scans_are_written_as_json_lines() -> None:
     file = io.StringIO()
 
-    assert write_jsonl([replace(UNKNOWN, ext_info="茅=台"), UNDECIDED], file) == 2
+    assert write_jsonl(map(as_dict, [replace(UNKNOWN, ext_info="茅=台", source="shop"), UNDECIDED]), file) == 2
 
     assert file.getvalue() == (
         '{"number": 9, "received_at": "2025-10-09T08:53:20.250+00:00", "account": "main", "keystandard": "ean13", '
         '"keystr": "6900873042720", "verdict": "fake", "reason": "unknown_code", "verifier": "registry", '
         '"batch": null, "position": null, "extinfo": "茅=台", "code": "00010203040506070809", '
-        f'"person": "{PERSON}"}}\n'
+        f'"person": "{PERSON}", "source": "shop"}}\n'
         '{"number": 8, "received_at": "2025-10-09T08:53:20.250+00:00", "account": "main", "keystandard": "ean13", '
         '"keystr": "6900873042720", "verdict": null, "reason": "undecided", "verifier": null, '
-        f'"batch": null, "position": null, "extinfo": null, "code": null, "person": "{PERSON}"}}\n'
+        f'"batch": null, "position": null, "extinfo": null, "code": null, "person": "{PERSON}", "source": null}}\n'
     )
 
 
@@ -119,7 +122,7 @@ def test_columns_and_values_have_the_same_order() -> None:
 
 def test_a_line_break_in_a_text_does_not_break_a_json_line() -> None:
     file = io.StringIO()
-    write_jsonl([replace(UNKNOWN, ext_info="a\nb\u2028c")], file)
+    write_jsonl([as_dict(replace(UNKNOWN, ext_info="a\nb\u2028c"))], file)
 
     assert file.getvalue().count("\n") == 1
     assert "a\\nb" in file.getvalue()

@@ -116,7 +116,7 @@ def test_an_unknown_code_stands_in_its_files(journal: SqliteJournal, folder: Pat
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5])
 def test_scans_are_read_in_pages(journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
-    monkeypatch.setattr("scanhook.journal.sqlite._PAGE_ROWS", 2)
+    monkeypatch.setattr("scanhook.journal.sqlite_reading._PAGE_ROWS", 2)
     for number in range(count):
         journal.record(scan(number), verdict(), now=AT)
 
@@ -125,7 +125,7 @@ def test_scans_are_read_in_pages(journal: SqliteJournal, monkeypatch: pytest.Mon
 
 
 def test_no_transaction_is_open_while_a_page_is_used(journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scanhook.journal.sqlite._PAGE_ROWS", 2)
+    monkeypatch.setattr("scanhook.journal.sqlite_reading._PAGE_ROWS", 2)
     for number in range(5):
         journal.record(scan(number), verdict(), now=AT)
     reading = journal.entries()
@@ -142,7 +142,7 @@ def test_no_transaction_is_open_while_a_page_is_used(journal: SqliteJournal, mon
 def test_tags_are_the_keys_of_tables_without_rowid(journal: SqliteJournal) -> None:
     tables = rows_of(journal.database.connection, "SELECT name, wr FROM pragma_table_list WHERE schema = 'main'")
 
-    assert {name for name, without_rowid in tables if without_rowid} == {"meta", "tallies", "scanners"}
+    assert {name for name, without_rowid in tables if without_rowid} == {"meta", "tallies", "scanners", "erasures"}
 
 
 def _not_a_database(journal: SqliteJournal) -> None:
@@ -223,7 +223,7 @@ def test_a_recording_that_fails_leaves_nothing(journal: SqliteJournal) -> None:
     assert rows_of(journal.database.connection, "SELECT * FROM scanners") == []
 
 
-@pytest.mark.parametrize("version", [2, 99])
+@pytest.mark.parametrize("version", [3, 99])
 def test_the_schema_of_a_newer_version_is_refused(journal: SqliteJournal, pepper: Pepper, version: int) -> None:
     journal.database.connection.pragma("user_version", version)
 

@@ -1,0 +1,207 @@
+"""What the house owes to people: to erase somebody, for good, and to keep nothing longer than it should.
+
+A person is erased by putting one random hash in the place of his everywhere. Because a backup may bring him back, every
+erasure is first written to a list beside the storage, which a restore never takes back; what stands there is a keyed
+hash of his hash, so that the list by itself leads to nobody.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from scanhook.errors import StorageError
+from scanhook.journal.peoplestore import Erasure, PeopleStore, Progress, Pseudonym, silent
+from scanhook.storage import PERSON_BYTES, Pepper, StorageUrl, wording
+from scanhook.storage.files import ERASURES, flush, give_to_owner
+
+__all__ = [
+    "Retained",
+    "erase_person",
+    "erasures_path",
+    "mark_of",
+    "read_erasures",
+    "reapply_erasures",
+    "remember_erasures",
+    "retain",
+]
+
+_LINE = re.compile(r"(\S+) ([0-9a-f]{32})")
+_DAY_S = 86_400.0
+_ALWAYS_S = 1e11
+"""Later than every time that a journal holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retained:
+    """How many scans, other events, and openids of what stays were deleted for their age."""
+
+    scans: int
+    events: int
+    openids: int
+
+
+def erasures_path(url: StorageUrl) -> Path:
+    """Return where the list of erasures lies."""
+    return url.folder / ERASURES
+
+
+def mark_of(person: bytes, *, pepper: Pepper) -> bytes:
+    """Return the mark by which the list knows a person: 16 bytes, which only the pepper leads to.
+
+    :param person: the hash of the openid.
+    """
+    return hashlib.blake2b(person, digest_size=PERSON_BYTES, key=pepper.secret, person=b"erasure").digest()
+
+
+def read_erasures(path: Path) -> list[Erasure]:
+    """Read the list of erasures, in its order; a file that is not there is an empty list.
+
+    :raises StorageError: when it cannot be read, or a line of it says something else.
+    """
+    with wording(path):
+        whole = path.read_bytes() if path.exists() else b""
+    # What stands behind the last line break was cut off while it was written, before anybody was erased.
+    lines = whole[: whole.rfind(b"\n") + 1].decode("ascii", "replace").splitlines()
+    return [_erasure_of(line, path, number) for number, line in enumerate(lines, 1)]
+
+
+def remember_erasures(path: Path, erasures: Iterable[Erasure]) -> int:
+    """Add erasures to the list, durably, before this returns; those that it has already are left out.
+
+    Two lists are made one by adding what :func:`read_erasures` says of one to the other.
+
+    :returns: how many were added.
+    :raises StorageError: when it cannot be read or written.
+    """
+    with wording(path):
+        made = not path.exists()
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    with wording(path), os.fdopen(descriptor, "r+b", buffering=0) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        known = read_erasures(path)
+        file.truncate(file.read().rfind(b"\n") + 1)
+        new = [erasure for erasure in dict.fromkeys(map(_to_the_millisecond, erasures)) if erasure not in known]
+        file.write("".join(map(_line_of, new)).encode())
+        os.fsync(file.fileno())
+        if made:
+            give_to_owner(path)
+            flush(path.parent)
+    return len(new)
+
+
+def erase_person(
+    journal: PeopleStore,
+    openid: str,
+    *,
+    pepper: Pepper,
+    erasures: Path,
+    now: float,
+    progress: Progress = silent,
+    random: Callable[[int], bytes] = os.urandom,
+) -> int:
+    """Erase a person: the hash becomes a random one everywhere, and openids go. Killed and called again, it completes.
+
+    What is received from now on belongs to a new person.
+
+    :param erasures: the list, see :func:`erasures_path`.
+    :param now: seconds since 1970.
+    :param random: gives that many random bytes.
+    :returns: how many scans were concerned.
+    :raises StorageError: when list or journal cannot be written.
+    """
+    person = pepper.person(openid)
+    erasure = _to_the_millisecond(Erasure(mark=mark_of(person, pepper=pepper), at=now))
+    remember_erasures(erasures, [erasure])
+    replacement = journal.begin_erasure(erasure, random(PERSON_BYTES))
+    pseudonym = Pseudonym(person=person, replacement=replacement, before=erasure.at)
+    count = journal.erase([pseudonym], now=now, progress=progress)
+    journal.finish_erasure(erasure)
+    return count
+
+
+def reapply_erasures(
+    journal: PeopleStore,
+    erasures: Path,
+    *,
+    pepper: Pepper,
+    now: float,
+    progress: Progress = silent,
+    random: Callable[[int], bytes] = os.urandom,
+) -> int:
+    """Erase again whom the list names and a restored journal still knows; what came after an erasure stays.
+
+    Call it after every restore, before the service starts. It walks through the journal only where an erasure of the
+    list was not done in it.
+
+    :param erasures: the list, see :func:`erasures_path`.
+    :param now: seconds since 1970.
+    :param random: gives that many random bytes.
+    :returns: how many scans were concerned.
+    :raises StorageError: when list or journal cannot be read or written.
+    """
+    missing = [erasure for erasure in read_erasures(erasures) if not journal.is_erased(erasure)]
+    newest: dict[bytes, Erasure] = {}
+    for erasure in sorted(missing, key=lambda erasure: erasure.at):
+        newest[erasure.mark] = erasure
+    if not newest:
+        return 0
+    replacements = {mark: journal.begin_erasure(newest[mark], random(PERSON_BYTES)) for mark in newest}
+    found: dict[bytes, Pseudonym] = {}
+    for person in journal.persons(progress=progress):
+        mark = mark_of(person, pepper=pepper)
+        if mark in newest:
+            found[person] = Pseudonym(person=person, replacement=replacements[mark], before=newest[mark].at)
+    count = journal.erase(list(found.values()), now=now, progress=progress)
+    for erasure in newest.values():
+        journal.finish_erasure(erasure)
+    return count
+
+
+def retain(
+    journal: PeopleStore,
+    *,
+    now: float,
+    keep_openid_days: int,
+    keep_scans_days: int,
+    dry_run: bool = False,
+    progress: Progress = silent,
+) -> Retained:
+    """Delete what is older than the settings allow, in small transactions; the counts of codes stay as they are.
+
+    :param now: seconds since 1970.
+    :param keep_openid_days: 0 keeps no openid.
+    :param keep_scans_days: 0 keeps scans for ever.
+    :param dry_run: only count what would be deleted.
+    """
+    scans, events = 0, 0
+    if keep_scans_days:
+        before = now - keep_scans_days * _DAY_S
+        scans, events = journal.prune(before=before, dry_run=dry_run, progress=progress)
+    before = now - keep_openid_days * _DAY_S if keep_openid_days else _ALWAYS_S
+    openids = journal.drop_openids(before=before, dry_run=dry_run, progress=progress)
+    return Retained(scans=scans, events=events, openids=openids)
+
+
+def _to_the_millisecond(erasure: Erasure) -> Erasure:
+    return Erasure(mark=erasure.mark, at=round(erasure.at * 1000) / 1000)
+
+
+def _line_of(erasure: Erasure) -> str:
+    return f"{datetime.fromtimestamp(erasure.at, tz=UTC).isoformat(timespec='milliseconds')} {erasure.mark.hex()}\n"
+
+
+def _erasure_of(line: str, path: Path, number: int) -> Erasure:
+    found = _LINE.fullmatch(line)
+    with suppress(ValueError, OverflowError):
+        if found is not None:
+            at = datetime.fromisoformat(found[1]).timestamp()
+            return _to_the_millisecond(Erasure(mark=bytes.fromhex(found[2]), at=at))
+    raise StorageError(f"{path}: line {number} is no erasure: put back the file from a backup, or delete the line")

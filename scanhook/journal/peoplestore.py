@@ -1,0 +1,96 @@
+"""What a journal's engine must be able to do for the sake of people: find, erase, and let go of what is old."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from scanhook.journal.entry import Entry, KeptEvent
+
+__all__ = ["Erasure", "PeopleStore", "Progress", "Pseudonym", "silent"]
+
+Progress = Callable[[str, int, int], None]
+"""Is told what is being walked through, how far the walk has come, and how far it goes."""
+
+
+def silent(_what: str, _done: int, _total: int) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """That somebody was erased, and when.
+
+    :param mark: 16 bytes: a keyed hash of the person's hash.
+    :param at: seconds since 1970; what was received before is erased.
+    """
+
+    mark: bytes
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pseudonym:
+    """Who a person becomes.
+
+    :param person: the hash that goes.
+    :param replacement: the random one that takes its place.
+    :param before: seconds since 1970; what was received before is concerned.
+    """
+
+    person: bytes
+    replacement: bytes
+    before: float
+
+
+class PeopleStore(Protocol):
+    """One engine. Scans go on during everything here, and never wait for long."""
+
+    def persons(self, *, progress: Progress = silent) -> Iterator[bytes]:
+        """Yield the hash of every person that the journal knows; some come more than once."""
+
+    def scans_of(self, person: bytes, *, progress: Progress = silent) -> Iterator[Entry]:
+        """Yield a person's scans."""
+
+    def events_of(self, person: bytes, *, progress: Progress = silent) -> Iterator[KeptEvent]:
+        """Yield a person's other events."""
+
+    def codes_of(self, person: bytes, *, progress: Progress = silent) -> Iterator[bytes]:
+        """Yield the tags of the codes that a person is counted by, those of scans that are gone too."""
+
+    def begin_erasure(self, erasure: Erasure, replacement: bytes) -> bytes:
+        """Note that an erasure begins, durably; one that was cut off goes on.
+
+        :returns: the replacement: the one given, or that of the erasure which was cut off.
+        """
+
+    def finish_erasure(self, erasure: Erasure) -> None:
+        """Note that an erasure is done, and forget its replacement."""
+
+    def is_erased(self, erasure: Erasure) -> bool:
+        """Tell whether an erasure, or a newer one of the same person, is done in this journal."""
+
+    def erase(self, pseudonyms: Sequence[Pseudonym], *, now: float, progress: Progress = silent) -> int:
+        """Put random hashes in the place of persons everywhere, and drop their openids and their pushes' identities.
+
+        The counts of every code stay right: where it leads two hashes of a code together, the code has one person less.
+        A push of the last hour keeps its identity, for its repeats must still be known.
+
+        :param now: seconds since 1970.
+        :returns: how many scans were concerned.
+        """
+
+    def prune(self, *, before: float, dry_run: bool = False, progress: Progress = silent) -> tuple[int, int]:
+        """Delete scans and other events that were received before a time (seconds since 1970).
+
+        The tallies are totals and stay. So do the pairs of code and person: who scans a code again after the deletion
+        is not counted as another person. A push that comes again is found by its scan, which must be there for the few
+        seconds in which WeChat repeats it; a question over the API whose scan is deleted is a new one.
+
+        :param dry_run: only count them.
+        :returns: how many scans, and how many other events.
+        """
+
+    def drop_openids(self, *, before: float, dry_run: bool = False, progress: Progress = silent) -> int:
+        """Delete openids that were received before a time (seconds since 1970); returns how many."""

@@ -1,0 +1,93 @@
+"""The half of the SQLite journal that people ask for: what is kept of somebody, and that it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from scanhook.journal.entry import Entry, KeptEvent
+from scanhook.journal.peoplestore import Erasure, Progress, Pseudonym, silent
+from scanhook.journal.sqlite_erasing import Eraser
+from scanhook.journal.sqlite_prune import SqlitePrune
+from scanhook.journal.sqlite_rows import ENTRY_COLUMNS, EVENT_COLUMNS, entry_of, event_of, millis
+from scanhook.journal.sqlite_steps import overwriting, scanner_pages, windows
+from scanhook.storage import rows_of
+
+__all__ = ["SqlitePeople"]
+
+_PERSONS_AT_ONCE = 1000
+# An erasure that was cut off goes on with the replacement that it had.
+_BEGIN = """
+INSERT INTO erasures (mark, at, replacement) VALUES (?, ?, ?)
+ON CONFLICT (mark) DO UPDATE SET at = max(at, excluded.at), replacement = coalesce(replacement, excluded.replacement)
+RETURNING replacement
+"""
+_FINISH = "UPDATE erasures SET replacement = NULL WHERE mark = ? AND at = ?"
+_IS_ERASED = "SELECT 1 FROM erasures WHERE mark = ? AND at >= ? AND replacement IS NULL"
+
+
+class SqlitePeople(SqlitePrune):
+    """See :class:`~scanhook.journal.peoplestore.PeopleStore`."""
+
+    def persons(self, *, progress: Progress = silent) -> Iterator[bytes]:
+        """Yield the hash of every person."""
+        for table in ("scans", "events"):
+            for after, end in windows(self.database, table, progress=progress):
+                with self.database.reading() as connection:
+                    rows = rows_of(
+                        connection,
+                        f"SELECT DISTINCT person FROM {table} WHERE id > ? AND id <= ? AND person IS NOT NULL",
+                        (after, end),
+                    )
+                yield from (person for (person,) in rows)
+        for page in scanner_pages(self.database, progress=progress):
+            yield from {person for _, person in page}
+
+    def scans_of(self, person: bytes, *, progress: Progress = silent) -> Iterator[Entry]:
+        """Yield a person's scans."""
+        return map(entry_of, self._rows_of_person("scans", ENTRY_COLUMNS, person, progress))
+
+    def events_of(self, person: bytes, *, progress: Progress = silent) -> Iterator[KeptEvent]:
+        """Yield a person's other events."""
+        return map(event_of, self._rows_of_person("events", EVENT_COLUMNS, person, progress))
+
+    def codes_of(self, person: bytes, *, progress: Progress = silent) -> Iterator[bytes]:
+        """Yield the tags that a person is counted by."""
+        for page in scanner_pages(self.database, progress=progress):
+            yield from (tag for tag, scanner in page if scanner == person)
+
+    def begin_erasure(self, erasure: Erasure, replacement: bytes) -> bytes:
+        """Note that an erasure begins."""
+        with self.database.writing() as connection:
+            rows = rows_of(connection, _BEGIN, (erasure.mark, millis(erasure.at), replacement))
+        return bytes(rows[0][0])
+
+    def finish_erasure(self, erasure: Erasure) -> None:
+        """Note that an erasure is done."""
+        with overwriting(self.database), self.database.writing() as connection:
+            connection.execute(_FINISH, (erasure.mark, millis(erasure.at)))
+
+    def is_erased(self, erasure: Erasure) -> bool:
+        """Tell whether an erasure is done."""
+        with self.database.reading() as connection:
+            return bool(rows_of(connection, _IS_ERASED, (erasure.mark, millis(erasure.at))))
+
+    def erase(self, pseudonyms: Sequence[Pseudonym], *, now: float, progress: Progress = silent) -> int:
+        """Put random hashes in the place of persons."""
+        count = 0
+        with overwriting(self.database):
+            for start in range(0, len(pseudonyms), _PERSONS_AT_ONCE):
+                some = pseudonyms[start : start + _PERSONS_AT_ONCE]
+                count += Eraser(self.database, some, now=now).run(progress)
+        return count
+
+    def _rows_of_person(
+        self, table: str, columns: str, person: bytes, progress: Progress
+    ) -> Iterator[tuple[object, ...]]:
+        for after, end in windows(self.database, table, progress=progress):
+            with self.database.reading() as connection:
+                rows = rows_of(
+                    connection,
+                    f"SELECT {columns} FROM {table} WHERE id > ? AND id <= ? AND person = ?",
+                    (after, end, person),
+                )
+            yield from rows

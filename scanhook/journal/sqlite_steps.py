@@ -1,0 +1,100 @@
+"""How the SQLite journal does work that may take minutes: by pages of rows, in small transactions, leaving no trace."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import apsw
+
+from scanhook.journal.peoplestore import Progress
+from scanhook.journal.sqlite_rows import NEVER_MS, page_end
+from scanhook.storage import Database, rows_of
+
+__all__ = ["JournalFile", "overwriting", "scanner_pages", "small_step", "windows"]
+
+_PAGE_ROWS = 10_000
+_PAUSE_MAX_S = 0.1
+
+
+class JournalFile(Database):
+    """A file in which pages that are split leave no copies of their rows behind: what is erased later is in one place.
+
+    That costs nothing but zeros in memory. Whole pages that become free are overwritten only by :func:`overwriting`.
+    """
+
+    def _open(self) -> apsw.Connection:
+        connection = super()._open()
+        connection.pragma("secure_delete", "fast")
+        return connection
+
+
+@contextmanager
+def small_step(database: Database) -> Iterator[apsw.Connection]:
+    """Give the connection inside a short transaction; afterwards scans have the file for as long as this had it."""
+    database.check_in_place()
+    started = time.perf_counter()
+    with database.writing() as connection:
+        yield connection
+    time.sleep(min(time.perf_counter() - started, _PAUSE_MAX_S))
+
+
+@contextmanager
+def overwriting(database: Database) -> Iterator[None]:
+    """Let nothing that is deleted or replaced in the block stay behind in a free part of the files."""
+    with database.reading() as connection:
+        connection.pragma("secure_delete", 1)
+        try:
+            yield
+        finally:
+            connection.pragma("secure_delete", "fast")
+        # What went is still in the write-ahead log until its frames are copied and cut off. When somebody reads just
+        # now, the log is written over by what comes next.
+        with suppress(apsw.BusyError):
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def windows(
+    database: Database,
+    table: str,
+    *,
+    progress: Progress,
+    after: int = 0,
+    behind: int = NEVER_MS,
+    rows: int | None = None,
+) -> Iterator[tuple[int, int]]:
+    """Yield pages of a table as ids: behind the first, up to and with the second. What is added meanwhile is left out.
+
+    :param behind: the first id that is not wanted.
+    """
+    with database.reading() as connection:
+        ((newest,),) = rows_of(connection, f"SELECT max(id) FROM {table}")
+    last = min(newest or 0, behind - 1)
+    while after < last:
+        with database.reading() as connection:
+            end = page_end(connection, table, after, rows or _PAGE_ROWS)
+        if end is None:
+            return
+        yield after, min(end, last)
+        after = end
+        progress(table, min(end, last), last)
+
+
+def scanner_pages(database: Database, *, progress: Progress) -> Iterator[list[tuple[bytes, bytes]]]:
+    """Yield all pairs of tag and person, page by page."""
+    tag, person = b"", b""
+    while True:
+        with database.reading() as connection:
+            rows = rows_of(
+                connection,
+                "SELECT tag, person FROM scanners WHERE (tag, person) > (?, ?) ORDER BY tag, person LIMIT ?",
+                (tag, person, _PAGE_ROWS),
+            )
+        if not rows:
+            return
+        yield rows
+        tag, person = rows[-1]
+        # Tags are random, so that the first bytes tell how far it is.
+        progress("scanners", int.from_bytes(tag[:2].ljust(2, b"\0")), 1 << 16)

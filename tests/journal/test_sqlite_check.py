@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import pytest
+
+from scanhook.journal.sqlite_check import contradictions
+from scanhook.storage import Pepper, upgrade
+from tests.storage.old import make_old_storage
+
+
+@pytest.fixture
+def journal(tmp_path: Path, pepper: Pepper) -> Iterator[apsw.Connection]:
+    """Return a journal with two scans of one code by two persons."""
+    make_old_storage(tmp_path / "data", pepper)
+    upgrade(tmp_path / "data" / "journal.db", package="scanhook.journal")
+    connection = apsw.Connection(str(tmp_path / "data" / "journal.db"))
+    yield connection
+    connection.close()
+
+
+def found(journal: apsw.Connection, *, quick: bool = False) -> list[str]:
+    return list(contradictions(journal, quick=quick, tell=lambda _what, _done, _of: None))
+
+
+def test_a_good_journal_agrees_with_itself(journal: apsw.Connection) -> None:
+    journal.execute(
+        "INSERT INTO scans (identity, received_at, account, create_time, key_standard, key_str, person, reason) "
+        "VALUES (x'aa', 1, 'main', 1, 'a', 'b', x'bb', 'undecided')"
+    )
+
+    assert found(journal) == []
+
+
+def test_an_empty_journal_agrees_with_itself(journal: apsw.Connection) -> None:
+    for table in ("scans", "tallies", "scanners"):
+        journal.execute(f"DELETE FROM {table}")
+
+    assert found(journal) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("UPDATE tallies SET persons = 3", "codes whose tally has other persons than scanned them: 1"),
+        ("INSERT INTO scanners VALUES (x'00', x'01')", "persons who scanned codes without a tally: 1"),
+        ("UPDATE tallies SET scans = 1", "codes whose tally has other scans than there are: 1"),
+        ("UPDATE tallies SET scans = 3", "codes whose tally has other scans than there are: 1"),
+        ("INSERT INTO tallies VALUES (x'00', 1, 0, 1, 1)", "codes with a tally and without a scan: 1"),
+    ],
+)
+def test_counts_that_are_wrong_are_told_unless_it_must_be_quick(
+    journal: apsw.Connection, statement: str, what: str
+) -> None:
+    journal.execute(statement)
+
+    assert found(journal) == [what]
+    assert found(journal, quick=True) == []
+
+
+def test_where_old_scans_were_deleted_a_tally_may_say_more(journal: apsw.Connection) -> None:
+    journal.execute("DELETE FROM scans WHERE id = 1")
+    assert found(journal) == []
+
+    journal.execute("UPDATE tallies SET scans = 0")
+    assert found(journal) == ["codes whose tally has other scans than there are: 1"]
+
+
+def test_where_all_scans_were_deleted_their_tallies_stay(journal: apsw.Connection) -> None:
+    journal.execute("DELETE FROM scans")
+
+    assert found(journal) == []
+
+
+def test_scans_are_not_held_up(journal: apsw.Connection, tmp_path: Path) -> None:
+    other = apsw.Connection(str(tmp_path / "data" / "journal.db"))
+
+    def scan(_what: str, _done: int, _of: int) -> None:
+        other.execute("UPDATE tallies SET scans = scans + 1")
+
+    assert list(contradictions(journal, quick=False, tell=scan)) == []
+    other.close()
+    assert not journal.in_transaction
