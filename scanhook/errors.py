@@ -14,7 +14,8 @@
     │   ├── PepperMismatch       503  the storage was made with another pepper
     │   └── SchemaMismatch       503  the storage was made by another version
     └── Refused                  400  what staff asked for cannot be done; says how to mend it
-        └── CodeFileRefused      400  a code file cannot be imported as it is
+        ├── CodeFileRefused      400  a code file cannot be imported as it is
+        └── IdTaken              409  a caller asks of another code under an id that it has used
 
 ``status_hint`` is the HTTP status that an error asks for, so that the web layer needs no table of its own.
 ``permanent`` is True when asking again with the same input must fail again.
@@ -28,6 +29,7 @@ from typing import ClassVar
 
 __all__ = [
     "CodeFileRefused",
+    "IdTaken",
     "Malformed",
     "NotAuthentic",
     "PepperMismatch",
@@ -135,3 +137,9 @@ class Refused(ScanhookError):
 
 class CodeFileRefused(Refused):
     """A code file cannot be imported as it is; nothing of it was taken."""
+
+
+class IdTaken(Refused):
+    """A caller asks of another code under an id that it has used before."""
+
+    status_hint: ClassVar[int] = 409

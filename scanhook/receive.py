@@ -27,7 +27,7 @@ from scanhook.reply import SUCCESS, ScanProductReply, compose, seal
 from scanhook.storage import Pepper
 from scanhook.verdict import Judge, Question, Verdict
 
-__all__ = ["Account", "Answer", "Judged", "Meter", "Receiver"]
+__all__ = ["Account", "Answer", "Judged", "Meter", "Receiver", "question_of"]
 
 _MESSAGE_TYPES = frozenset({"text", "image", "voice", "video", "shortvideo", "location", "link"})
 _HEAD_FIELDS = frozenset(field.name for field in fields(ProductEvent))
@@ -91,6 +91,7 @@ class Receiver:
 
     :param success_when_undecided: answer ``success`` (WeChat does not ask again) where no verdict can be given,
         instead of raising :class:`~scanhook.errors.Undecided`.
+    :param keep_openid: hand openids to the journal in the clear, which keeps them as long as the settings say.
     :param random: gives that many random bytes.
     """
 
@@ -101,6 +102,7 @@ class Receiver:
     clock: Clock
     meter: Meter = field(default_factory=Meter)
     success_when_undecided: bool = False
+    keep_openid: bool = False
     random: Callable[[int], bytes] = os.urandom
 
     def echo(self, account: Account, query: bytes) -> Answer:
@@ -180,14 +182,14 @@ class Receiver:
             if known is not None:
                 self.meter.pushed(event.event, "repeated")
                 return self._reply(account, push, event, known, now)
-            verdict = self.judge.judge(_question(scan), late=lambda verdict: self._late(scan, verdict))
+            verdict = self.judge.judge(question_of(scan), late=lambda verdict: self.settle_late(scan, verdict))
         except (Undecided, StorageError) as error:
             why = error
         return Judged(account=account, push=push, event=event, scan=scan, verdict=verdict, why=why)
 
     def _answer(self, push: Judged, recorded: Recorded) -> Answer | ScanhookError:
         entry = recorded.entry
-        self._tell(push.scan, recorded)
+        self.tell(push.scan, recorded)
         if not entry.decided:
             return self._undecided(push, push.why or Undecided("the scan has no verdict yet"))
         # One that is decided although no verdict came along was decided by another worker, or just in time.
@@ -230,9 +232,11 @@ class Receiver:
             ext_info=event.ext_info,
             person=self.pepper.person(event.from_user_name),
             stray_tag=self.pepper.stray_tag(account.name, *code),
+            openid=event.from_user_name if self.keep_openid else None,
+            need_anti_fake=event.need_anti_fake,
         )
 
-    def _tell(self, scan: Scan, recorded: Recorded) -> None:
+    def tell(self, scan: Scan, recorded: Recorded) -> None:
         """Tell the meter of a verdict that was given for the first time."""
         if recorded.decided_now:
             self.meter.judged(recorded.entry.reason)
@@ -243,11 +247,12 @@ class Receiver:
                     "add it with `scanhook products add`, or import its codes",
                 )
 
-    def _late(self, scan: Scan, verdict: Verdict) -> None:
+    def settle_late(self, scan: Scan, verdict: Verdict) -> None:
+        """Store a verdict that came when the answer had left."""
         try:
             recorded = self.journal.record(scan, verdict, now=self.clock.now())
             self.meter.committed(recorded.commit_s)
-            self._tell(scan, recorded)
+            self.tell(scan, recorded)
         except StorageError as error:
             self.meter.warned(scan.account, f"a verdict that came late could not be stored: {error}")
 
@@ -268,6 +273,7 @@ class Receiver:
             person=person,
             tag=look_up.tag or self.pepper.stray_tag(account.name, *code),
             fields=said,
+            openid=event.from_user_name if self.keep_openid and person else None,
         )
         first = self.journal.note(noted)
         self.meter.pushed(event.event, "success" if first else "repeated")
@@ -291,7 +297,8 @@ _SUCCESS = Answer(body=SUCCESS, content_type="text/plain; charset=utf-8")
 _CONTENT_TYPES = {Format.XML: "application/xml; charset=utf-8", Format.JSON: "application/json"}
 
 
-def _question(scan: Scan) -> Question:
+def question_of(scan: Scan) -> Question:
+    """Return what the verifiers are asked about a scan."""
     return Question(
         id=scan.identity.hex(),
         account=scan.account,

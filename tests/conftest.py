@@ -76,7 +76,7 @@ def _new_house(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def empty_storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with an empty registry, journal and office of the pepper above, to be copied: making one is slow."""
+    """Return a folder with an empty storage of the pepper above, to be copied: making one is slow."""
     folder = tmp_path_factory.mktemp("storage") / "data"
     url, pepper = StorageUrl(engine="sqlite", folder=folder), Pepper(secret=bytes(range(32)))
     open_registry(url, pepper=pepper, clock=SystemClock()).close()

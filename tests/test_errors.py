@@ -22,6 +22,7 @@ TREE: list[tuple[str, str, int, bool]] = [
     ("SchemaMismatch", "StorageError", 503, True),
     ("Refused", "ScanhookError", 400, True),
     ("CodeFileRefused", "Refused", 400, True),
+    ("IdTaken", "Refused", 409, True),
 ]
 
 

@@ -15,9 +15,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(GROUND, GROUND),
     **{stage: (*GROUND, *STAGES[: index + 1]) for index, stage in enumerate(STAGES)},
     "receive": (*GROUND, *STAGES),
+    "asking": (*GROUND, *STAGES, "receive"),
     "sandbox": (*GROUND, "envelope", "message", "sandbox"),
-    "wire": (*GROUND, *STAGES, "receive", "wire"),
-    "cli": (*GROUND, *STAGES, "receive", "sandbox", "wire", "cli"),
+    "wire": (*GROUND, *STAGES, "receive", "asking", "wire"),
+    "cli": (*GROUND, *STAGES, "receive", "asking", "sandbox", "wire", "cli"),
 }
 OUTSIDE = ("__init__", "__main__")
 

@@ -13,14 +13,18 @@ __all__ = ["main"]
 
 _COMMANDS = {
     "apikeys": "Who may call the API.",
+    "batches": "Batches of codes, their states and their history.",
     "codes": "Import codes, look one up, count them.",
     "demo": "Everything on one machine, with sample codes.",
     "doctor": "Say what is not right yet, and how to mend it.",
+    "housekeeper": "What must happen now and then, beside another server.",
+    "imports": "What was imported: list, show, give up.",
     "init": "Make a new house: settings, secrets, storage.",
     "products": "The registry's products.",
     "scans": "What was scanned.",
     "serve": "Run the service.",
     "simulate": "Send one real push to a running service.",
+    "storage": "Upgrade, check, back up and restore the databases.",
 }
 
 

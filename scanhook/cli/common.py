@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,9 +34,12 @@ __all__ = [
     "config_option",
     "console",
     "json_option",
+    "named_product",
+    "operator",
     "show_json",
     "show_table",
     "storage_of",
+    "time_of",
     "utc",
     "wanted_product",
 ]
@@ -126,6 +131,33 @@ def wanted_product(registry: RegistryStore, account: str, key_standard: str, key
             "or add it with `scanhook products add`"
         )
     return product
+
+
+def named_product(registry: RegistryStore, account: str, name: str) -> Product:
+    """Return a product by its name as scanhook writes it: KEYSTANDARD/KEYSTR.
+
+    :raises Refused: when there is none.
+    """
+    key_standard, slash, key_str = name.partition("/")
+    if not (key_standard and slash and key_str):
+        raise click.BadParameter(f"`{name}` is no product: write KEYSTANDARD/KEYSTR, such as qrcode/moment-frame")
+    return wanted_product(registry, account, key_standard, key_str)
+
+
+def operator() -> str:
+    """Return who runs the command, as the system knows them: for the history."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+def time_of(text: str) -> float:
+    """Read a time as people write it, in seconds since 1970; without a zone it is local time."""
+    try:
+        return max(datetime.fromisoformat(text).astimezone().timestamp(), 0)
+    except (ValueError, OverflowError):
+        raise click.BadParameter(f"`{text}` is no time: write 2026-11-22 or 2026-11-22T08:00:00+08:00") from None
 
 
 def show_json(value: object) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -10,15 +10,18 @@ import httpx2
 
 from scanhook.cli.common import console, json_option, show_json
 from scanhook.cli.serve import check_port
-from scanhook.errors import ScanhookError
+from scanhook.errors import ScanhookError, SettingsError
 from scanhook.settings import House, find_config, load_settings
 from scanhook.storage import Pepper
+from scanhook.wire.attention import forgotten_batches, unfinished_imports
 from scanhook.wire.ready import Check, check_ready
-from scanhook.wire.service import open_service
+from scanhook.wire.service import Service, open_service, storage_url
 
 __all__ = ["doctor"]
 
 _OTHERS = 0o077
+_NAMES_MAX = 3
+_IMPORT_S = 86_400
 
 
 @click.command()
@@ -26,7 +29,7 @@ _OTHERS = 0o077
 @json_option
 @click.pass_context
 def doctor(context: click.Context, config: Path | None, *, as_json: bool) -> None:
-    """Look at settings, pepper, storage, clock, file modes and port."""
+    """Look at settings, file modes, pepper, storage, clock and port, and at batches and imports that wait for you."""
     checks = list(_look(find_config(config)))
     if as_json:
         show_json([{"check": check.name, "fault": check.fault} for check in checks])
@@ -56,7 +59,10 @@ def _look(path: Path) -> Iterator[Check]:
         return
     try:
         yield from check_ready(service)
+        yield _office(service)
         yield Check(name=f"durability ({service.journal.describe()})", fault=None)
+        yield _batches(service)
+        yield _imports(service)
     finally:
         service.close()
     yield _port(house)
@@ -70,12 +76,64 @@ def _file_modes(house: House) -> Check:
             house.path,
             house.pepper_path,
             *sorted((house.base / "secrets").glob("*")),
-            *sorted((house.base / "data").glob("*.db")),
+            *_storage_files(house),
         )
         if path.exists() and path.stat().st_mode & _OTHERS
     ]
     fault = f"others can read or write secrets: chmod go-rwx {' '.join(dict.fromkeys(open_to_others))}"
     return Check(name="file modes", fault=fault if open_to_others else None)
+
+
+def _storage_files(house: House) -> list[Path]:
+    try:
+        folder = storage_url(house).folder
+    except SettingsError:
+        return []  # whoever opens the storage says so
+    return [*sorted(folder.glob("*.db")), folder / "erasures", folder / "uploads"]
+
+
+def _office(service: Service) -> Check:
+    try:
+        service.office.probe()
+    except ScanhookError as error:
+        return Check(name="office", fault=str(error))
+    return Check(name="office", fault=None)
+
+
+def _batches(service: Service) -> Check:
+    hours = service.house.settings.registry.unactivated_hours
+    try:
+        found = [batch.name for batch in forgotten_batches(service.registry, now=service.clock.now(), hours=hours)]
+    except ScanhookError as error:
+        return Check(name="batches", fault=str(error))
+    fault = (
+        f"minted more than {hours:g} hours ago, and nothing of it was ever activated: {_some(found)}; scans of it are "
+        "answered `not_active`: activate what is for sale with `scanhook batches activate NAME`, and call what was "
+        "lost void with `scanhook batches void NAME`"
+    )
+    return Check(name="batches", fault=fault if found else None)
+
+
+def _imports(service: Service) -> Check:
+    try:
+        found = [
+            f"{left.id} ({left.plan.file})"
+            for left in unfinished_imports(service.registry)
+            if left.started_at + _IMPORT_S <= service.clock.now()
+        ]
+    except ScanhookError as error:
+        return Check(name="imports", fault=str(error))
+    fault = (
+        f"begun more than a day ago and not at its end: {_some(found)}: import the same file again, and it goes on "
+        "where it was, or give it up with `scanhook imports drop NUMBER`"
+    )
+    return Check(name="imports", fault=fault if found else None)
+
+
+def _some(names: Sequence[str]) -> str:
+    """Name the first few, and count the others."""
+    others = len(names) - _NAMES_MAX
+    return ", ".join(names[:_NAMES_MAX]) + (f" and {others:,} more" if others > 0 else "")
 
 
 def _port(house: House) -> Check:

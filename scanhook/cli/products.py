@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import secrets
+import time
 from dataclasses import replace
 from typing import Any
 
 import click
 
 from scanhook.cli.common import (
+    OpenStorage,
     account_name,
     account_option,
     config_option,
     json_option,
+    operator,
     show_json,
     show_table,
     storage_of,
+    utc,
     wanted_product,
 )
+from scanhook.cli.states import add_verbs
 from scanhook.errors import Refused
 from scanhook.message import CodeResult
-from scanhook.registry import Normalisation, Product, Reason
+from scanhook.registry import Normalisation, Product, Reason, Scope
 from scanhook.settings import House
 
 __all__ = ["products"]
@@ -28,7 +33,7 @@ __all__ = ["products"]
 
 @click.group()
 def products() -> None:
-    """Keep the registry's products."""
+    """Add products, set what they answer, change their state."""
 
 
 def _settings_options(command: Any) -> Any:
@@ -45,6 +50,7 @@ def _settings_options(command: Any) -> Any:
         ),
         click.option("--loading/--not-loading", default=None, help="While loading, unknown codes are not called fake."),
         click.option("--qr-prefix", metavar="TEXT", help="What stands before the ExtInfo in the product's QR code."),
+        click.option("--why", metavar="TEXT", default="", help="Why, for the history."),
     ):
         command = option(command)
     return command
@@ -56,7 +62,7 @@ def _settings_options(command: Any) -> Any:
 @account_option
 @_settings_options
 @config_option
-def add(house: House, account: str | None, key_standard: str, key_str: str, **given: Any) -> None:
+def add(house: House, account: str | None, key_standard: str, key_str: str, why: str, **given: Any) -> None:
     """Add a product. Importing codes adds the products that they name by itself."""
     name = account_name(house, account)
     try:
@@ -64,7 +70,7 @@ def add(house: House, account: str | None, key_standard: str, key_str: str, **gi
     except ValueError as error:
         raise Refused(str(error)) from None
     with storage_of(house) as storage:
-        storage.registry.add_product(_changed(product, **given))
+        storage.registry.add_product(_changed(product, **given), who=operator(), why=why)
     click.echo(f"{name}: {key_standard}/{key_str} is added.")
 
 
@@ -74,13 +80,13 @@ def add(house: House, account: str | None, key_standard: str, key_str: str, **gi
 @account_option
 @_settings_options
 @config_option
-def set_(house: House, account: str | None, key_standard: str, key_str: str, **given: Any) -> None:
+def set_(house: House, account: str | None, key_standard: str, key_str: str, why: str, **given: Any) -> None:
     """Change a product. What is not given stays as it is."""
     if all(value in (None, ()) for value in given.values()):
         raise click.UsageError("nothing is given that could be changed")
     with storage_of(house) as storage:
         product = wanted_product(storage.registry, account_name(house, account), key_standard, key_str)
-        storage.registry.save_product(_changed(product, **given))
+        storage.registry.save_product(_changed(product, **given), who=operator(), why=why)
     click.echo(f"{product.account}: {key_standard}/{key_str} is changed. It counts from the next scan on.")
 
 
@@ -96,7 +102,7 @@ def list_(house: House, *, as_json: bool) -> None:
     if not found:
         click.echo("There is no product yet: import codes with `scanhook codes import`, or use `products add`.")
         return None
-    columns = ("account", "keystandard", "keystr", "normalisation", "loading", "qr_prefix")
+    columns = ("account", "keystandard", "keystr", "state", "normalisation", "loading", "qr_prefix")
     return show_table(columns, [[product[column] for column in columns] for product in found])
 
 
@@ -110,10 +116,10 @@ def show(house: House, account: str | None, key_standard: str, key_str: str, *, 
     """Show a product, with what each reason is answered with."""
     with storage_of(house) as storage:
         product = wanted_product(storage.registry, account_name(house, account), key_standard, key_str)
+        now = time.time()
         batches = [
-            {"batch": batch.batch, "states": list(batch.states), "codes": batch.codes}
-            for batch in storage.registry.stats()
-            if batch.product.id == product.id
+            {"batch": batch.name, "states": batch.states_at(now), "codes": batch.codes}
+            for batch in storage.registry.batches(product)
         ]
     described = {**_as_dict(product), "batches": batches}
     if as_json:
@@ -125,6 +131,25 @@ def show(house: House, account: str | None, key_standard: str, key_str: str, *, 
         title=f"{key_standard}/{key_str}",
     )
     return show_table(("reason", "answer"), list(verdicts.items()))
+
+
+def _arguments(command: Any) -> Any:
+    for option in (
+        account_option,
+        click.argument("key_str", metavar="KEYSTR"),
+        click.argument("key_standard", metavar="KEYSTANDARD"),
+    ):
+        command = option(command)
+    return command
+
+
+def _choose(storage: OpenStorage, house: House, given: dict[str, Any]) -> list[Scope]:
+    account = account_name(house, given["account"])
+    return [Scope(product=wanted_product(storage.registry, account, given["key_standard"], given["key_str"]))]
+
+
+# Activating a product lifts what it forbade itself; its issued codes wait for their batches.
+add_verbs(products, what="a product", arguments=_arguments, choose=_choose)
 
 
 def _changed(
@@ -160,7 +185,9 @@ def _as_dict(product: Product) -> dict[str, Any]:
         "account": product.account,
         "keystandard": product.key_standard,
         "keystr": product.key_str,
-        "state": product.state,
+        "state": product.mark.state,
+        "activates_at": utc(product.mark.activates_at),
+        "expires_at": utc(product.mark.expires_at),
         "normalisation": str(product.normalisation),
         "loading": product.loading,
         "qr_prefix": product.qr_prefix,

@@ -9,6 +9,7 @@ from scanhook.registry.codefile import EXT_INFO_MAX_CHARS, HEADER
 from scanhook.registry.importing import ImportReport, Progress, import_codes
 from scanhook.registry.importstore import CodeRow, Part, Pile
 from scanhook.registry.life import Action, Level, Mark, State, strictest
+from scanhook.registry.nearest import Cause, Edit, Nearest, find_nearest
 from scanhook.registry.normalise import Normalisation
 from scanhook.registry.product import ACCOUNT_REASONS, DEFAULT_VERDICTS, Product, Reason
 from scanhook.registry.sqlite import SqliteRegistry
@@ -23,15 +24,18 @@ __all__ = [
     "HEADER",
     "Action",
     "Batch",
+    "Cause",
     "Change",
     "CodeRecord",
     "CodeRow",
+    "Edit",
     "Handover",
     "ImportReport",
     "Level",
     "Load",
     "LookUp",
     "Mark",
+    "Nearest",
     "Normalisation",
     "Order",
     "Part",
@@ -44,6 +48,7 @@ __all__ = [
     "State",
     "check_character",
     "check_words",
+    "find_nearest",
     "has_right_check",
     "import_codes",
     "open_registry",

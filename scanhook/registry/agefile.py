@@ -128,7 +128,8 @@ def encrypting(target: BinaryIO, recipient: Recipient) -> Iterator[BinaryIO]:
         try:
             work.result()
         except pyrage.EncryptError as error:
-            raise OSError(0, str(error)) from None
+            # It says `OSError: [Errno 28]` first, and then what people understand.
+            raise OSError(0, str(error).rpartition("] ")[2]) from None
 
 
 def decrypted(source: BinaryIO, identities: Identities) -> BinaryIO:
@@ -136,7 +137,7 @@ def decrypted(source: BinaryIO, identities: Identities) -> BinaryIO:
 
     Reading raises ``OSError`` when the file is for another's key, cut off or changed.
     """
-    return BufferedReader(_Decrypted(source, identities))  # type: ignore[return-value]  # a BinaryIO in all but name
+    return BufferedReader(_Decrypted(source, identities))
 
 
 class _Decrypted(RawIOBase):

@@ -1,6 +1,7 @@
 """Reads a code file: CSV in UTF-8 or GBK, gzipped or not, with the header that the README shows.
 
-The file is read as a stream; what is wrong with a line is told by its number, and never shows the code in it.
+The file is read in blocks of whole lines, so that several processes can work on it; a block is decoded and parsed by
+:mod:`scanhook.registry.parsing`. What is wrong with a line is told by its number, and never shows the code in it.
 """
 
 from __future__ import annotations
@@ -8,106 +9,108 @@ from __future__ import annotations
 import codecs
 import csv
 import gzip
+import hashlib
 import io
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from scanhook.errors import CodeFileRefused
-from scanhook.registry.life import State
-from scanhook.registry.product import KEY_MAX_CHARS
 
-if TYPE_CHECKING:
-    from _csv import Reader
-
-__all__ = ["BATCH_MAX_CHARS", "EXT_INFO_MAX_CHARS", "HEADER", "CodeFile", "CodeLine", "LineRefused"]
+__all__ = ["BLOCK_BYTES", "EXT_INFO_MAX_CHARS", "HEADER", "Block", "CodeFile", "digest_of"]
 
 HEADER = ("keystandard", "keystr", "extinfo", "status")
 EXT_INFO_MAX_CHARS = 64
 """The largest QR code that WeChat draws holds 50 (facts.md 1.5)."""
-BATCH_MAX_CHARS = 64
-_STATES = {"active": State.ACTIVE, "inactive": State.ISSUED}
-_ENCODINGS = ("utf-8-sig", "gbk")
-_CHUNK_BYTES = 1 << 20
+BLOCK_BYTES = 2 << 20
+_LINE_MAX_BYTES = 64 << 20
+_DIGEST_BYTES = 32
+_READ_BYTES = 1 << 20
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CodeLine:
-    """One line of a code file that can be used.
+class Block:
+    """Some whole lines of a file.
 
-    :param batch: empty when the file does not say.
+    :param number: counts the blocks, from 0.
+    :param first_line: the number of its first line, counted from 1.
+    :param last: whether the file ends with it.
+    :param share: how much of the file it is, up to 1.
     """
 
-    key_standard: str
-    key_str: str
-    ext_info: str = field(repr=False)
-    state: State
-    batch: str
-
-
-class LineRefused(ValueError):
-    """A line cannot be used; the message says why, without showing the code."""
+    number: int
+    first_line: int
+    content: bytes = field(repr=False)
+    last: bool
+    share: float
 
 
 class CodeFile:
     """A code file on the disk.
 
-    :raises CodeFileRefused: when it cannot be opened, or is neither UTF-8 nor GBK.
+    :raises CodeFileRefused: when it cannot be opened.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self.size_bytes = path.stat().st_size
+            self._stat = path.stat()
             with path.open("rb") as file:
-                self._zipped = file.read(2) == b"\x1f\x8b"
-            self.encoding = self._find_encoding()
-        except (OSError, EOFError, zlib.error) as error:
-            why = getattr(error, "strerror", None) or "the gzip data ends early or is damaged"
-            raise CodeFileRefused(f"{path} cannot be read: {why}") from None
+                self.zipped = file.read(2) == b"\x1f\x8b"
+        except OSError as error:
+            raise CodeFileRefused(f"{path} cannot be read: {error.strerror}") from None
+        self.size_bytes = self._stat.st_size
+        self.digest = b""
+        """BLAKE2b of the whole file as it lies there, once all blocks were read."""
+        self.width = 0
+        """How many fields a line has, once the first block was read."""
 
-    def lines(self, progress: Callable[[int], None]) -> Iterator[tuple[int, CodeLine | LineRefused]]:
-        """Yield every line below the header with its number, counted from 1; empty lines are passed over.
+    def blocks(self, progress: Callable[[int], None]) -> Iterator[Block]:
+        """Yield the lines below the header.
 
         :param progress: told now and then how many bytes of the file were read.
-        :raises CodeFileRefused: when the header is another, or the file ends within a quoted field.
+        :raises CodeFileRefused: when the header is another, the file is damaged, or it changed while it was read.
         """
-        with self.path.open("rb") as raw:
-            text = io.TextIOWrapper(self._unzipped(raw), encoding=self.encoding, newline="")
-            try:
-                yield from self._rows(csv.reader(text, strict=True), raw, progress)
-            except (OSError, EOFError, UnicodeDecodeError, zlib.error):
-                raise CodeFileRefused(f"{self.path} was changed while it was read: import it again") from None
-
-    def _rows(
-        self, reader: Reader, raw: IO[bytes], progress: Callable[[int], None]
-    ) -> Iterator[tuple[int, CodeLine | LineRefused]]:
-        width = self._check_header(reader)
-        last = reader.line_num
-        while True:
-            try:
-                row = next(reader, None)
-                line: CodeLine | LineRefused | None = _read_row(row, width) if row else None
-            except csv.Error as error:
-                row, line = [], LineRefused(f"it is not CSV: {error}")
-            if reader.line_num > last + 1:
-                # Its neighbours would vanish inside it, unread and unnamed.
-                raise CodeFileRefused(f"{self.path}, line {last + 1}: a quoted field runs over the end of its line")
-            last = reader.line_num
-            if row is None:
-                break
-            if line is not None:
-                yield last, line
-            if not last & 0x3FFF:
-                progress(raw.tell())
+        try:
+            with self.path.open("rb") as raw:
+                hashed = _Hashed(raw)
+                content = gzip.GzipFile(fileobj=hashed) if self.zipped else hashed
+                yield from self._blocks(_whole_lines(content, self.path), hashed, progress)
+                digest, after = hashed.digest(), os.fstat(raw.fileno())
+        except (OSError, EOFError, zlib.error) as error:
+            why = getattr(error, "strerror", None) or "the gzip data ends early or is damaged"
+            raise CodeFileRefused(f"{self.path} cannot be read: {why}") from None
+        if (after.st_size, after.st_mtime_ns) != (self._stat.st_size, self._stat.st_mtime_ns):
+            raise CodeFileRefused(f"{self.path} was changed while it was read: import it again")
+        self.digest = digest
         progress(self.size_bytes)
 
-    def _check_header(self, reader: Reader) -> int:
+    def _blocks(self, found: Iterator[bytes], hashed: _Hashed, progress: Callable[[int], None]) -> Iterator[Block]:
+        content = next(found, b"")
+        if content.startswith(_UTF_16):
+            raise CodeFileRefused(f"{self.path} is UTF-16: save it as UTF-8 (in a spreadsheet: CSV UTF-8)")
+        header, content = _first_line(content.removeprefix(codecs.BOM_UTF8))
+        self.width = self._check_header(header)
+        number, line, plain_bytes = 0, 2, len(content)
+        while True:
+            following = next(found, None)
+            plain_bytes += len(following or b"")
+            share = len(content) * hashed.bytes_read / max(plain_bytes * self.size_bytes, 1)
+            yield Block(number=number, first_line=line, content=content, last=following is None, share=share)
+            if following is None:
+                return
+            progress(hashed.bytes_read)
+            number, line, content = number + 1, line + _count_lines(content), following
+
+    def _check_header(self, line: bytes) -> int:
         try:
-            header = tuple(name.strip().lower() for name in next(reader, []))
-        except csv.Error:
+            rows = list(csv.reader([line.decode("utf-8")], strict=True))
+            header = tuple(name.strip().lower() for name in rows[0])
+        except (csv.Error, UnicodeDecodeError, IndexError):
             header = ()
         if header not in (HEADER, (*HEADER, "batch")):
             raise CodeFileRefused(
@@ -115,41 +118,73 @@ class CodeFile:
             )
         return len(header)
 
-    def _unzipped(self, raw: IO[bytes]) -> IO[bytes]:
-        return gzip.open(raw) if self._zipped else raw  # type: ignore[return-value]  # GzipFile is an IO[bytes] in all but name
 
-    def _find_encoding(self) -> str:
-        for encoding in _ENCODINGS:
-            with self.path.open("rb") as raw:
-                file = self._unzipped(raw)
-                decoder = codecs.getincrementaldecoder(encoding)()
-                try:
-                    while chunk := file.read(_CHUNK_BYTES):
-                        decoder.decode(chunk)
-                    decoder.decode(b"", final=True)
-                except UnicodeDecodeError:
-                    continue
-                return encoding
-        raise CodeFileRefused(f"{self.path} is neither UTF-8 nor GBK: save it as UTF-8")
+def digest_of(path: Path, progress: Callable[[int], None] = lambda _bytes: None) -> bytes:
+    """Return the BLAKE2b of a whole file, by which an import knows it again.
+
+    :param progress: told now and then how many bytes were read.
+    :raises CodeFileRefused: when it cannot be read.
+    """
+    digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_READ_BYTES):
+                digest.update(chunk)
+                progress(file.tell())
+    except OSError as error:
+        raise CodeFileRefused(f"{path} cannot be read: {error.strerror}") from None
+    return digest.digest()
 
 
-def _read_row(row: list[str], width: int) -> CodeLine | LineRefused:
-    if len(row) != width:
-        return LineRefused(f"it has {len(row)} fields, and the header has {width}")
-    key_standard, key_str, ext_info, status, batch = (*row, "")[:5]
-    state = _STATES.get(status.strip().lower())
-    if state is None:
-        return LineRefused("its status is neither `active` nor `inactive`")
-    for name, value, longest in (
-        ("keystandard", key_standard, KEY_MAX_CHARS),
-        ("keystr", key_str, KEY_MAX_CHARS),
-        ("extinfo", ext_info, EXT_INFO_MAX_CHARS),
-        ("batch", batch, BATCH_MAX_CHARS),
-    ):
-        if not value and name != "batch":
-            return LineRefused(f"its {name} is empty")
-        if len(value) > longest:
-            return LineRefused(f"its {name} has more than {longest} characters")
-        if not value.isprintable():
-            return LineRefused(f"its {name} holds a character that cannot be printed")
-    return CodeLine(key_standard=key_standard, key_str=key_str, ext_info=ext_info, state=state, batch=batch)
+class _Hashed(io.RawIOBase):
+    """Hashes what is read through it."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._raw = raw
+        self._digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+        self.bytes_read = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        content = self._raw.read(size)
+        self._digest.update(content)
+        self.bytes_read += len(content)
+        return content
+
+    def digest(self) -> bytes:
+        while self.read(_READ_BYTES):
+            pass  # whatever may stand behind the end of the gzip data
+        return self._digest.digest()
+
+
+def _whole_lines(content: gzip.GzipFile | _Hashed, path: Path) -> Iterator[bytes]:
+    """Cut what is read behind ends of lines; no byte of another character is one, in UTF-8 and in GBK."""
+    rest = b""
+    while chunk := content.read(BLOCK_BYTES):
+        rest += chunk
+        # A lone CR may be the first half of CR LF: so never behind the very last byte.
+        end = rest.rfind(b"\n") + 1 or rest.rfind(b"\r", 0, len(rest) - 1) + 1
+        if end:
+            yield rest[:end]
+            rest = rest[end:]
+        elif len(rest) > _LINE_MAX_BYTES:
+            raise CodeFileRefused(f"{path} has a line of more than {_LINE_MAX_BYTES >> 20} MB: it is no code file")
+    if rest:
+        yield rest
+
+
+def _first_line(content: bytes) -> tuple[bytes, bytes]:
+    ends = [end for end in (content.find(b"\n"), content.find(b"\r")) if end >= 0]
+    if not ends:
+        return content, b""
+    end = min(ends)
+    behind = end + 2 if content[end : end + 2] == b"\r\n" else end + 1
+    return content[:end], content[behind:]
+
+
+def _count_lines(content: bytes) -> int:
+    lines = content.count(b"\n")
+    carriage_returns = content.count(b"\r")
+    return lines + carriage_returns - content.count(b"\r\n") if carriage_returns else lines

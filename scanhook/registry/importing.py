@@ -1,48 +1,49 @@
-"""The import of a code file: read and checked as a whole, then loaded in order, then shown at once."""
+"""The import of a code file: read and checked as a whole, then stored in order, then shown at once.
+
+Killed at any moment, it leaves nothing visible and loses nothing: while it is read, it is begun again; once its sorted
+tags are complete, it goes on where it was.
+"""
 
 from __future__ import annotations
 
-import csv
 import os
-from collections import Counter
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import islice, pairwise
 from pathlib import Path
-from struct import Struct
-from typing import IO, Self
 
-from scanhook.errors import CodeFileRefused, Refused
-from scanhook.registry.checksum import has_right_check
-from scanhook.registry.codefile import BATCH_MAX_CHARS, CodeFile, CodeLine, LineRefused
-from scanhook.registry.importstore import CodeRow, Part, Pile
-from scanhook.registry.life import State
+from scanhook.errors import CodeFileRefused, Refused, ScanhookError, StorageError
+from scanhook.registry.codefile import CodeFile, digest_of
+from scanhook.registry.comparing import compare
+from scanhook.registry.importstore import Import, ImportPlan, Kind, Phase, Pile
+from scanhook.registry.intake import Intake, helpers_for
+from scanhook.registry.loading import Progress, drop_import, load_stacks, work_name
+from scanhook.registry.parsing import BATCH_MAX_CHARS
 from scanhook.registry.product import Product
-from scanhook.registry.spool import Spool
+from scanhook.registry.rejects import Rejects
 from scanhook.registry.store import RegistryStore
-from scanhook.storage import TAG_BYTES, Pepper
+from scanhook.registry.workfolder import Manifest, WorkFolder
+from scanhook.storage import Pepper
 
 __all__ = ["ImportReport", "Progress", "import_codes"]
 
-LOAD_ROWS = 20_000
-"""How many codes one transaction stores: large enough to be fast, small enough never to hold others up."""
-
-_TAIL = Struct(">IHI")  # line, pile, position: behind the tag, so that of two equal tags the earlier line comes first
-_RECORD_BYTES = TAG_BYTES + _TAIL.size
-_PILES_MAX = 1 << 16
-
-Progress = Callable[[str, int, int], None]
-"""Told now and then: what is being done (``read``, ``load``), how much of it is done, and of how much."""
+_DRY_RUN = "import-dry-run"
+_NOTE_EVERY_S = 2.0
+_UNFINISHED_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportReport:
     """What came of an import.
 
-    :param codes: how many codes were taken; 0 unless it was finished.
+    :param codes: how many codes were taken; 0 unless it was finished. Of a dry run: how many would be taken.
     :param refused: how many lines were not.
     :param finished: whether the codes are visible now.
     :param rejects: the file that names every refused line, if there is one.
+    :param import_id: its number; 0 of a dry run.
+    :param went_on_at: how much of it was stored already by a run that was stopped, up to 1; ``None`` if it began anew.
+    :param audit: what was found in the file, for JSON; see :meth:`scanhook.registry.audit.Audit.report`.
     """
 
     codes: int
@@ -50,6 +51,15 @@ class ImportReport:
     finished: bool
     rejects: Path | None
     piles: tuple[Pile, ...]
+    import_id: int = 0
+    went_on_at: float | None = None
+    audit: Mapping[str, object] = field(default_factory=dict, compare=False)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What staff should know of the codes, in sentences."""
+        found = self.audit.get("warnings", ())
+        return [str(warning) for warning in found] if isinstance(found, list) else []
 
 
 def import_codes(
@@ -61,14 +71,22 @@ def import_codes(
     skip_bad: bool = False,
     rejects: Path | None = None,
     batch: str = "",
+    who: str = "",
+    why: str = "",
+    dry_run: bool = False,
+    queued: Import | None = None,
     progress: Progress = lambda _what, _done, _total: None,
 ) -> ImportReport:
-    """Import a code file.
+    """Import a code file, or go on with an import of the same file and options that was stopped.
 
     :param account: the name of the account that its products belong to.
     :param skip_bad: take the good lines where others are refused; without it, one refused line refuses the file.
     :param rejects: where the refused lines are listed, by number and reason; ``FILE.rejects.csv`` when not given.
     :param batch: the batch of lines that name none; the file's name when not given.
+    :param who: who does it, for the history.
+    :param why: why, for the history; ``import of FILE`` when not given.
+    :param dry_run: read, check, audit and compare the file, and store nothing.
+    :param queued: the import as it was queued, where somebody else had asked for it.
     :raises CodeFileRefused: when the file cannot be read as a code file, or holds no code.
     :raises Refused: when another import is running.
     :raises StorageError: when the registry cannot be written. Nothing of the file is visible then.
@@ -78,187 +96,232 @@ def import_codes(
     rejects = rejects or path.with_name(path.name + ".rejects.csv")
     if rejects.resolve() == path.resolve():
         raise CodeFileRefused(f"the rejects would overwrite {path}: name another file with --rejects")
-    with (
-        store.importing(),
-        Spool(record_bytes=_RECORD_BYTES) as spool,
-        _Rejects(rejects) as refused,
-    ):
-        default_batch = batch or path.name.removesuffix(".gz").removesuffix(".csv")[:64]
-        reading = _Reading(store=store, pepper=pepper, account=account, batch=default_batch, spool=spool)
-        reading.read(CodeFile(path), refused, progress)
-        reading.drop_doubles(refused)
-        if not len(spool) and not refused.count:
-            raise CodeFileRefused(f"{path} holds no code below its header")
-        piles = tuple(reading.piles())
-        if not piles or (refused.count and not skip_bad):
-            return ImportReport(codes=0, refused=refused.count, finished=False, rejects=refused.path, piles=())
-        loaded = _load(
-            store,
-            os.fsencode(path.name).decode(errors="replace"),
-            piles,
-            reading,
-            refused,
-            skip_bad=skip_bad,
-            progress=progress,
-        )
-        return ImportReport(
-            codes=sum(loaded),
-            refused=refused.count,
-            finished=bool(loaded),
-            rejects=refused.path if refused.count else None,
-            piles=tuple(replace(pile, codes=codes) for pile, codes in zip(piles, loaded, strict=False) if codes),
-        )
+    name = os.fsencode(path.name).decode(errors="replace")
+    default_batch = batch or path.name.removesuffix(".gz").removesuffix(".csv")[:BATCH_MAX_CHARS]
+    plan = ImportPlan(
+        kind=Kind.IMPORT,
+        file=name,
+        who=who,
+        why=why or f"import of {name}",
+        options={"account": account, "batch": default_batch, "skip_bad": skip_bad},
+    )
+    run = _Run(store=store, path=path, pepper=pepper, plan=plan, rejects=rejects, progress=progress)
+    with store.importing():
+        if dry_run:
+            return run.look()
+        run.sweep()
+        stopped = None if queued else run.find_stopped()
+        return run.go_on(stopped) if stopped else run.begin(queued)
 
 
-@dataclass(slots=True, kw_only=True)
-class _Reading:
-    """The first half: every line is read, and becomes a tag in the spool or a line in the rejects."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """One run of the command, while it holds the place for an import."""
 
     store: RegistryStore
+    path: Path
     pepper: Pepper
-    account: str
-    batch: str
-    spool: Spool
-    doubled: set[int] = field(default_factory=set)
-    _products: dict[tuple[str, str], Product | LineRefused] = field(default_factory=dict)
-    _piles: dict[tuple[bytes, str, State], int] = field(default_factory=dict)
-    _pile_products: list[Product] = field(default_factory=list)
-    _pile_codes: Counter[int] = field(default_factory=Counter)
-    _positions: Counter[tuple[bytes, str]] = field(default_factory=Counter)
-    _pile_last: dict[int, int] = field(default_factory=dict)
+    plan: ImportPlan
+    rejects: Path
+    progress: Progress
 
-    def read(self, file: CodeFile, refused: _Rejects, progress: Progress) -> None:
-        for number, line in file.lines(lambda done: progress("read", done, file.size_bytes)):
-            try:
-                if isinstance(line, LineRefused):
-                    raise line
-                self._take(number, line)
-            except LineRefused as error:
-                refused.add(number, str(error))
+    def sweep(self) -> None:
+        """Clear away what killed imports have left that cannot go on."""
+        for found in self.store.imports(limit=_UNFINISHED_MAX):
+            if found.phase is Phase.READING and found.plan.kind is Kind.IMPORT:
+                self.store.close_import(
+                    found.id, phase=Phase.FAILED, report={"why": "it was stopped before its file was read to the end"}
+                )
+        for folder in self.store.folder.glob("import-*"):
+            number = folder.name.rpartition("-")[2]
+            left = self.store.find_import(int(number)) if number.isdigit() else None
+            if (
+                left is None
+                or (left.phase not in (Phase.QUEUED, Phase.READING) and not left.first_part)
+                or (left.phase is Phase.DONE)
+            ):
+                WorkFolder(path=folder, stacks=1).remove()
 
-    def _take(self, number: int, line: CodeLine) -> None:
-        product = self._product(line.key_standard, line.key_str)
-        if isinstance(product, LineRefused):
-            raise product
-        normal = product.normalisation.apply(line.ext_info)
-        if not normal:
-            raise LineRefused("its extinfo is empty once it is trimmed")
-        if product.normalisation.check and not has_right_check(normal):
-            raise LineRefused("its extinfo has a wrong check character")
-        batch = line.batch or self.batch
-        pile = self._piles.setdefault((product.id, batch, line.state), len(self._piles))
-        if pile == len(self._pile_products):
-            if pile >= _PILES_MAX:
-                raise CodeFileRefused(f"the file names more than {_PILES_MAX} batches")
-            self._pile_products.append(product)
-        self._pile_codes[pile] += 1
-        self._positions[product.id, batch] += 1
-        position = self._pile_last[pile] = self._positions[product.id, batch]
-        self.spool.add(self.pepper.tag(product.id, normal) + _TAIL.pack(number, pile, position))
+    def find_stopped(self) -> Import | None:
+        """Find an import of this very file with these options that can go on.
 
-    def _product(self, key_standard: str, key_str: str) -> Product | LineRefused:
-        found = self._products.get((key_standard, key_str))
-        if found is None:
-            try:
-                found = self.store.draft_product(self.account, key_standard, key_str)
-            except ValueError as error:
-                found = LineRefused(str(error))
-            self._products[key_standard, key_str] = found
-        return found
+        One of a file that has changed since is given up: it could only bring codes that are not in the file any more.
+        """
+        candidates = [
+            found
+            for found in self.store.imports(limit=_UNFINISHED_MAX)
+            if found.can_go_on and found.plan.kind is Kind.IMPORT and found.plan.options == self.plan.options
+        ]
+        if not candidates:
+            return None
+        size = self.path.stat().st_size
+        digest = digest_of(self.path, lambda done: self.progress("know", done, size))
+        for found in candidates:
+            if found.digest == digest:
+                return found
+        for found in candidates:
+            if found.plan.file == self.plan.file:
+                drop_import(self.store, found, progress=self.progress)
+        return None
 
-    def drop_doubles(self, refused: _Rejects) -> None:
-        """Refuse every line whose code stands in an earlier one."""
-        first = 0
-        for record, following in pairwise(self.spool):
-            if record[:TAG_BYTES] != following[:TAG_BYTES]:
-                continue
-            line, _, _ = _TAIL.unpack_from(record, TAG_BYTES)
-            double, pile, _ = _TAIL.unpack_from(following, TAG_BYTES)
-            first = line if line not in self.doubled else first
-            self.doubled.add(double)
-            self._pile_codes[pile] -= 1
-            refused.add(double, f"its code stands in line {first} already")
+    def look(self) -> ImportReport:
+        """Do everything but store."""
+        intake = self._intake(_DRY_RUN)
+        try:
+            manifest = self._compared(intake, intake.run())
+            self._check_not_empty(manifest)
+            intake.rejects.write(self.rejects)
+            return self._report(manifest, intake.piles(manifest.codes), audit=_audit(intake, manifest), finished=False)
+        finally:
+            intake.work.remove()
 
-    def piles(self) -> Iterator[Pile]:
-        """Yield the piles in the order of their numbers."""
-        for (_, batch, state), number in self._piles.items():
-            yield Pile(
-                product=self._pile_products[number],
-                batch=batch,
-                state=state,
-                codes=self._pile_codes[number],
-                last=self._pile_last[number],
-            )
+    def begin(self, queued: Import | None) -> ImportReport:
+        """Import the file from its beginning."""
+        import_id = queued.id if queued else self.store.start_import(self.plan)
+        try:
+            intake = self._intake(work_name(import_id), import_id)
+            manifest = self._compared(intake, intake.run())
+            self._check_not_empty(manifest)
+            intake.rejects.write(self.rejects)
+            audit = _audit(intake, manifest)
+            if self._is_refused(manifest):
+                self._give_back(import_id, Phase.REFUSED, audit)
+                return self._report(manifest, (), audit=audit, import_id=import_id, finished=False)
+            piles = intake.piles(manifest.codes)
+            intake.work.seal(manifest)
+            total = sum(manifest.records)
+            self.store.ready_import(import_id, piles, digest=intake.file.digest, total=total, report=audit)
+        except BaseException as error:
+            phase = Phase.REFUSED if isinstance(error, Refused) else Phase.FAILED
+            with suppress(ScanhookError):
+                self._give_back(import_id, phase, {"why": error.why if isinstance(error, ScanhookError) else "stopped"})
+            raise
+        return self._load(import_id, intake.work, manifest, piles, audit)
 
-    def rows(self, parts: list[Part]) -> Iterator[tuple[int, CodeRow]]:
-        """Yield each code that is left, with the number of its line, sorted by tag."""
-        for record in self.spool:
-            line, pile, position = _TAIL.unpack_from(record, TAG_BYTES)
-            if line not in self.doubled:
-                part = parts[pile]
-                yield line, (record[:TAG_BYTES], part.id, part.offset + position)
+    def go_on(self, stopped: Import) -> ImportReport:
+        """Import the rest of the file."""
+        piles = [part.pile for part in self.store.parts_of(stopped.id)]
+        try:
+            work, manifest = WorkFolder.open(self.store.folder, work_name(stopped.id))
+        except StorageError:
+            drop_import(self.store, stopped, progress=self.progress)
+            return self.begin(None)
+        rejects = Rejects(work.path)
+        rejects.take_up()
+        # Meanwhile another import may have brought some of its codes.
+        products = [pile.product for pile in piles]
+        manifest = self._compare(products, work, manifest, rejects)
+        rejects.write(self.rejects)
+        audit = {**stopped.report, "codes": sum(manifest.records), "refused": manifest.refused}
+        if self._is_refused(manifest):
+            drop_import(self.store, stopped, progress=self.progress)
+            self.store.close_import(stopped.id, phase=Phase.REFUSED, report=audit)
+            return self._report(manifest, (), audit=audit, import_id=stopped.id, finished=False)
+        share = sum(manifest.records[: stopped.loaded]) / max(sum(manifest.records), 1)
+        report = self._load(stopped.id, work, manifest, piles, audit, loaded=stopped.loaded)
+        return replace(report, went_on_at=share)
+
+    def _load(
+        self,
+        import_id: int,
+        work: WorkFolder,
+        manifest: Manifest,
+        piles: Sequence[Pile],
+        audit: Mapping[str, object],
+        *,
+        loaded: int = 0,
+    ) -> ImportReport:
+        try:
+            load_stacks(self.store, import_id, work, manifest, loaded=loaded, progress=self.progress)
+            self.store.finish_import(import_id, manifest.codes, report=audit)
+        except StorageError as error:
+            raise StorageError(
+                f"{error.why}; {sum(manifest.records):,} codes are read and sorted already: "
+                "run the same command again to go on"
+            ) from error
+        work.remove()
+        return self._report(manifest, piles, audit=audit, import_id=import_id, finished=True)
+
+    def _intake(self, folder: str, import_id: int = 0) -> Intake:
+        file = CodeFile(self.path)
+        noted = [time.monotonic()]
+
+        def progress(what: str, done: int, total: int) -> None:
+            if import_id and time.monotonic() - noted[0] > _NOTE_EVERY_S:
+                noted[0] = time.monotonic()
+                self.store.note_progress(import_id, phase=Phase.READING, done=done, total=total)
+            self.progress(what, done, total)
+
+        return Intake(
+            store=self.store,
+            pepper=self.pepper,
+            account=str(self.plan.options["account"]),
+            batch=str(self.plan.options["batch"]),
+            storage_name=folder,
+            file=file,
+            helpers=helpers_for(file),
+            progress=progress,
+        )
+
+    def _compared(self, intake: Intake, manifest: Manifest) -> Manifest:
+        return self._compare(intake.products, intake.work, manifest, intake.rejects)
+
+    def _compare(self, products: Sequence[Product], work: WorkFolder, manifest: Manifest, rejects: Rejects) -> Manifest:
+        known = {product.id for product in set_of(products) if self.store.holds_codes(product)}
+        return compare(
+            self.store,
+            work,
+            manifest,
+            known_piles={number for number, product in enumerate(products) if product.id in known},
+            rejects=rejects,
+            progress=lambda done, total: self.progress("compare", done, total),
+        )
+
+    def _check_not_empty(self, manifest: Manifest) -> None:
+        if not sum(manifest.records) and not manifest.refused:
+            raise CodeFileRefused(f"{self.path} holds no code below its header")
+
+    def _is_refused(self, manifest: Manifest) -> bool:
+        return not sum(manifest.records) or bool(manifest.refused and not self.plan.options["skip_bad"])
+
+    def _give_back(self, import_id: int, phase: Phase, report: Mapping[str, object]) -> None:
+        self.store.close_import(import_id, phase=phase, report=report)
+        WorkFolder(path=self.store.folder / work_name(import_id), stacks=1).remove()
+
+    def _report(
+        self,
+        manifest: Manifest,
+        piles: Sequence[Pile],
+        *,
+        audit: Mapping[str, object],
+        finished: bool,
+        import_id: int = 0,
+    ) -> ImportReport:
+        return ImportReport(
+            codes=sum(manifest.codes) if piles else 0,
+            refused=manifest.refused,
+            finished=finished,
+            rejects=self.rejects if manifest.refused else None,
+            piles=tuple(
+                replace(pile, codes=codes) for pile, codes in zip(piles, manifest.codes, strict=bool(piles)) if codes
+            ),
+            import_id=import_id,
+            audit=audit,
+        )
 
 
-def _load(
-    store: RegistryStore,
-    name: str,
-    piles: tuple[Pile, ...],
-    reading: _Reading,
-    refused: _Rejects,
-    *,
-    skip_bad: bool,
-    progress: Progress,
-) -> list[int]:
-    """Store every code and show the import. Returns how many codes each pile brought; nothing if it was taken back."""
-    import_id, parts = store.begin_import(name, piles)
-    loaded = Counter({part.id: 0 for part in parts})
-    total, done = len(reading.spool) - len(reading.doubled), 0
-    try:
-        rows = reading.rows(parts)
-        while chunk := list(islice(rows, LOAD_ROWS)):
-            lines = {row[0]: line for line, row in chunk}
-            loaded.update(row[1] for _, row in chunk)
-            for tag, part_id, _ in store.load_codes([row for _, row in chunk]):
-                loaded[part_id] -= 1
-                refused.add(lines[tag], "its code is registered already")
-            done += len(chunk)
-            progress("load", done, total)
-        if not refused.count or (skip_bad and loaded.total()):
-            store.finish_import(import_id, loaded)
-            return [loaded[part.id] for part in parts]
-    except BaseException:
-        store.abandon_import(import_id, (row for _, row in reading.rows(parts)))
-        raise
-    store.abandon_import(import_id, (row for _, row in reading.rows(parts)))
-    return []
+def set_of(products: Sequence[Product]) -> list[Product]:
+    """Return each product once."""
+    return list({product.id: product for product in products}.values())
 
 
-class _Rejects:
-    """The file that names the refused lines; it is made with the first of them."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.count = 0
-        self._file: IO[str] | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._file:
-            self._file.close()
-
-    def add(self, line: int, reason: str) -> None:
-        if self._file is None:
-            try:
-                descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            except OSError as error:
-                raise CodeFileRefused(
-                    f"line {line} is refused ({reason}), and {self.path} cannot be written: {error.strerror}; "
-                    "name another file with --rejects"
-                ) from None
-            os.fchmod(descriptor, 0o600)  # also of a file that was there
-            self._file = os.fdopen(descriptor, "w", encoding="utf-8", newline="")
-            csv.writer(self._file).writerow(("line", "reason"))
-        csv.writer(self._file).writerow((line, reason))
-        self.count += 1
+def _audit(intake: Intake, manifest: Manifest) -> dict[str, object]:
+    codes = sum(manifest.records)
+    return {
+        "lines": codes + manifest.refused,
+        "codes": codes,
+        "refused": manifest.refused,
+        "doubles": intake.doubles,
+        "registered": manifest.refused - intake.refused_in_file,
+        **intake.audit.report(),
+    }

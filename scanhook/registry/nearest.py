@@ -115,8 +115,10 @@ def _judge(neighbour: _Neighbour, normal: str, *, checked: bool, others: int) ->
             "its check character is wrong: a slip makes it wrong nearly always, and who makes up codes and knows the "
             "rule makes it right"
         )
+    if checked and neighbour.is_slip:
+        return Cause.MISPRINT, f"{_SLIPS[neighbour.edit]}; one such slip in 32 leaves the check character right"
     if checked:
-        return Cause.FORGERY, "its check character is right, which a slip nearly never leaves so"
+        return Cause.FORGERY, "it is well formed, and its check character is right, which a slip hardly ever leaves so"
     if others and not neighbour.alike:
         return Cause.FORGERY, (
             f"{others + 1} genuine codes are one edit away: this product's codes lie so close together that one can "

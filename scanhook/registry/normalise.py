@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
 __all__ = ["Normalisation"]
 
@@ -55,3 +56,13 @@ class Normalisation:
         if self.look_alikes:
             text = text.translate(_LOOK_ALIKES)
         return text
+
+    def apply_all(self, ext_infos: Sequence[str]) -> list[str]:
+        """Return what :meth:`apply` returns for each of many, in a fraction of the time.
+
+        :param ext_infos: printable, so without ends of lines.
+        """
+        text = "\n".join(ext_infos)
+        if self.trim and (" " in text or not text.isascii()):
+            return [self.apply(ext_info) for ext_info in ext_infos]
+        return replace(self, trim=False).apply(text).split("\n") if ext_infos else []

@@ -77,6 +77,6 @@ def chance_of_a_hit(live: int, *, knows_the_rules: bool) -> float:
 
     :param knows_the_rules: whether the guesser makes the check character right, or guesses it too.
     """
-    serials = 2 ** (_BITS_A_CHAR * (RANDOM_CHARS if knows_the_rules else SERIAL_CHARS))
-    is_a_serial = live / serials
-    return is_a_serial + (1 - is_a_serial) * live / 2 ** (8 * TAG_BYTES)
+    bits = _BITS_A_CHAR * (RANDOM_CHARS if knows_the_rules else SERIAL_CHARS)
+    is_a_serial = live * 2.0**-bits
+    return is_a_serial + (1 - is_a_serial) * live * 2.0 ** (-8 * TAG_BYTES)

@@ -12,6 +12,7 @@ from scanhook.registry.life import State
 from scanhook.registry.product import Product
 from scanhook.registry.sqlite_import import SqliteImports
 from scanhook.registry.sqlite_life import SqliteLife, read_changes
+from scanhook.registry.sqlite_mint import SqliteMints
 from scanhook.registry.sqlite_rows import MARK_COLUMNS, PRODUCT_COLUMNS, mark_of, product_of
 from scanhook.storage import rows_of
 
@@ -35,7 +36,7 @@ c.id IN (SELECT id FROM changes WHERE batch_id = ? UNION SELECT change_id FROM b
 """
 
 
-class SqliteBatches(SqliteImports, SqliteLife):
+class SqliteBatches(SqliteImports, SqliteLife, SqliteMints):
     """The half of the SQLite registry that tells staff of batches and changes."""
 
     def batches(

@@ -9,6 +9,7 @@ from typing import Protocol
 from scanhook.registry.change import Batch, Change, Order, Scope
 from scanhook.registry.importstore import ImportStore
 from scanhook.registry.life import NO_MARK, Mark, State, state_in_force
+from scanhook.registry.mintstore import MintStore
 from scanhook.registry.product import Product
 
 __all__ = ["CodeRecord", "LookUp", "RegistryStore"]
@@ -56,7 +57,7 @@ class LookUp:
     code: CodeRecord | None = None
 
 
-class RegistryStore(ImportStore, Protocol):
+class RegistryStore(ImportStore, MintStore, Protocol):
     """One engine. Every method raises :class:`~scanhook.errors.StorageError` when the engine cannot do its work."""
 
     def look_up(self, account: str, key_standard: str, key_str: str, ext_info: str) -> LookUp:

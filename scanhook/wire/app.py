@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from scanhook.envelope import BODY_MAX_BYTES
 from scanhook.receive import Account, Meter
 from scanhook.settings import House, find_config, load_settings
+from scanhook.wire.api import add_api
 from scanhook.wire.callback import CALLBACK_PATH, Callback, HttpAnswer
 from scanhook.wire.door import Door
 from scanhook.wire.log import log
@@ -83,6 +84,7 @@ def _blueprint(service: Service, metrics: Metrics) -> Blueprint:
     blueprint = Blueprint("scanhook", __name__)
     _add_callback(blueprint, Callback(service, metrics))
     add_monitor(blueprint, service, metrics)
+    add_api(blueprint, service)
     return blueprint
 
 

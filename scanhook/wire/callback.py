@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from scanhook.envelope import BODY_MAX_BYTES
 from scanhook.errors import Malformed, PushError, ScanhookError, TooLarge
 from scanhook.receive import Account, Answer, Judged
-from scanhook.wire.log import log
+from scanhook.wire.log import last_line, log
 from scanhook.wire.metrics import Metrics
 from scanhook.wire.service import Service
 
@@ -136,7 +136,7 @@ class Callback:
         else:
             # Not its text: what broke may have had a code or an openid in its hands.
             why = type(error).__name__
-            log.error("broken", status=503, why=why, where=_last_line(error), account=account.name, method=method)
+            log.error("broken", status=503, why=why, where=last_line(error), account=account.name, method=method)
         return HttpAnswer(status=503, body=b"try again", content_type=_TEXT)
 
     def _timed(self, started: float, answer: HttpAnswer) -> HttpAnswer:
@@ -152,10 +152,3 @@ def _check_size(body: bytes) -> None:
 
 def _given(answer: Answer) -> HttpAnswer:
     return HttpAnswer(status=200, body=answer.body, content_type=answer.content_type)
-
-
-def _last_line(error: BaseException) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "unknown"

@@ -14,14 +14,13 @@ from typing import Any, cast
 
 from a2wsgi import WSGIMiddleware
 from flask import Flask
+from werkzeug.exceptions import ClientDisconnected
 
 from scanhook.envelope import BODY_MAX_BYTES
 from scanhook.receive import Account
 from scanhook.wire.callback import CALLBACK_PATH, Begun, Callback, HttpAnswer
 
 __all__ = ["Door"]
-
-_FLASK_THREADS = 4
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -33,13 +32,14 @@ class Door:
 
     :param callback: answers the pushes.
     :param app: answers the rest.
-    :param threads: how many pushes may be in the hands of slow verifiers at once.
+    :param threads: how many pushes may be in the hands of slow verifiers at once, and how many requests in Flask's.
     :param close: called when the server stops, after the last answer.
     """
 
     def __init__(self, callback: Callback, app: Flask, *, threads: int, close: Callable[[], None]) -> None:
         self._callback = callback
-        self._flask: Any = WSGIMiddleware(cast("Any", app), workers=_FLASK_THREADS)
+        # Threads are made as they are needed; a verdict or an upload over the API may hold one for a while.
+        self._flask: Any = WSGIMiddleware(cast("Any", _taking_chunks(app)), workers=threads)
         self._close = close
         self._begun: list[tuple[Begun, asyncio.Future[HttpAnswer]]] = []
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="push")
@@ -51,7 +51,8 @@ class Door:
         elif scope["type"] == "http":
             account = self._pushed_to(scope)
             if account is None:
-                await self._flask(scope, receive, send)
+                body = _Body(scope, receive, send)
+                await self._flask(scope, body.receive, body.send)
             else:
                 await self._push(account, scope, receive, send)
 
@@ -102,6 +103,45 @@ class Door:
         for (_, future), answer in zip(waiting, answers, strict=True):
             if not future.done():  # the other side may have gone meanwhile
                 future.set_result(answer)
+
+
+def _taking_chunks(app: Flask) -> Callable[[dict[str, Any], Any], Any]:
+    """Let Flask read a body that does not say its length: without this word it would find it empty."""
+
+    def taking(environ: dict[str, Any], start_response: Any) -> Any:
+        environ["wsgi.input_terminated"] = "HTTP_TRANSFER_ENCODING" in environ
+        return app(environ, start_response)
+
+    return taking
+
+
+class _Body:
+    """The body of a request on its way to Flask.
+
+    :param receive: as the server gave it, like ``send``.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._receive, self._send = receive, send
+        # Only these two headers say that there is a body.
+        self._more = any(
+            name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
+            for name, value in scope["headers"]
+        )
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        """Receive a piece; whoever went away in the middle has not sent half a body, as a2wsgi would have it."""
+        message = await self._receive()
+        if self._more and message["type"] == "http.disconnect":
+            raise ClientDisconnected
+        self._more = message.get("more_body", False)
+        return message
+
+    async def send(self, message: MutableMapping[str, Any]) -> None:
+        """Send a part of the answer; when the body was not read to its end, nobody need send the rest of it."""
+        if self._more and message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+        await self._send(message)
 
 
 async def _send(send: Send, answer: HttpAnswer, *, close: bool) -> None:

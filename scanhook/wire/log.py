@@ -11,7 +11,7 @@ import sys
 
 import structlog
 
-__all__ = ["log", "log_to_stderr"]
+__all__ = ["last_line", "log", "log_to_stderr"]
 
 log = structlog.wrap_logger(
     logging.getLogger("scanhook"),
@@ -35,3 +35,11 @@ def log_to_stderr() -> None:
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
         logger.propagate = False
+
+
+def last_line(error: BaseException) -> str:
+    """Return the file and line that an error came from; its text may hold what no log should."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "unknown"

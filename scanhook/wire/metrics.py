@@ -7,18 +7,44 @@ imported; ``scanhook serve`` sees to that.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 from scanhook.wire.log import log
 
-__all__ = ["MULTIPROCESS_VARIABLE", "Metrics"]
+__all__ = ["MULTIPROCESS_VARIABLE", "Gauge", "Metrics"]
 
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.3, 0.5, 1.0, 2.0, 3.0, 5.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gauge:
+    """A figure that the worker which is asked has found out, true for all of them.
+
+    :param says: what it means, for people.
+    """
+
+    name: str
+    says: str
+    value: float
+
+
+class _Given(Collector):
+    """Passes gauges on. A gauge of the library's own would go to the workers' folder, and be added up there."""
+
+    def __init__(self, gauges: Iterable[Gauge]) -> None:
+        self._gauges = tuple(gauges)
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        for gauge in self._gauges:
+            yield GaugeMetricFamily(gauge.name, gauge.says, value=gauge.value)
 
 
 class Metrics:
@@ -74,13 +100,15 @@ class Metrics:
         with self._harmless():
             self._commit_seconds.observe(seconds)
 
-    def exposition(self) -> bytes:
-        """Return the figures of all workers together, in Prometheus's text format."""
+    def exposition(self, gauges: Iterable[Gauge] = ()) -> bytes:
+        """Return the figures of all workers together, and some gauges, in Prometheus's text format."""
+        given = CollectorRegistry()
+        given.register(_Given(gauges))
         if not os.environ.get(MULTIPROCESS_VARIABLE):
-            return generate_latest(self._registry)
+            return generate_latest(self._registry) + generate_latest(given)
         everyone = CollectorRegistry()
         MultiProcessCollector(everyone)  # type: ignore[no-untyped-call]  # the library's own gap
-        return generate_latest(everyone)
+        return generate_latest(everyone) + generate_latest(given)
 
     @contextmanager
     def _harmless(self) -> Iterator[None]:

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, abort, jsonify, request
 from scanhook.wire.metrics import Metrics
 from scanhook.wire.ready import check_ready
 from scanhook.wire.service import Service, is_loopback
+from scanhook.wire.standing import Standing
 
 __all__ = ["add_monitor"]
 
@@ -19,7 +20,9 @@ _FORWARDED = ("X-Forwarded-For", "X-Real-IP", "Forwarded")
 
 def add_monitor(blueprint: Blueprint, service: Service, metrics: Metrics) -> None:
     """Add the three to a blueprint. ``/healthz`` answers anybody, the others this machine or the bearer of a token."""
-    token = service.house.settings.service.monitor_token.get_secret_value().encode()
+    settings = service.house.settings
+    token = settings.service.monitor_token.get_secret_value().encode()
+    standing = Standing(service.registry, clock=service.clock, hours=settings.registry.unactivated_hours)
 
     def guard() -> None:
         given = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
@@ -42,7 +45,8 @@ def add_monitor(blueprint: Blueprint, service: Service, metrics: Metrics) -> Non
 
     def exposition() -> Response:
         guard()
-        return Response(metrics.exposition(), content_type="text/plain; version=0.0.4; charset=utf-8")
+        figures = metrics.exposition(standing.gauges())
+        return Response(figures, content_type="text/plain; version=0.0.4; charset=utf-8")
 
     blueprint.add_url_rule("/healthz", view_func=healthz)
     blueprint.add_url_rule("/readyz", view_func=readyz)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,12 @@ from typing import Any
 from urllib.parse import quote
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
+from scanhook.errors import Refused
 from scanhook.settings import House
+from scanhook.wire.companion import Companion
 
 __all__ = ["ACCESS_LOG_FORMAT", "run"]
 
@@ -27,26 +31,36 @@ _KEEPALIVE_S = 75  # longer than a proxy keeps its own (nginx: 60 s), so that it
 
 
 def run(house: House, *, bind: str, workers: int, ready: Callable[[], None] = lambda: None) -> None:
-    """Serve until a signal comes: TERM and INT stop gracefully.
+    """Serve until a signal comes: TERM and INT stop gracefully. A housekeeper runs beside the workers.
 
     :param bind: HOST:PORT.
     :param ready: called once the port is open.
+    :raises Refused: when gunicorn finds that it cannot run so.
     """
     master = os.getpid()
     folder = Path(tempfile.mkdtemp(prefix="scanhook-metrics-"))
+    housekeeper = Companion("housekeeper", _housekeeper(house), environ=dict(os.environ))
     # Before prometheus-client is imported for the first time, which happens with the application.
     os.environ[_METRICS_VARIABLE] = str(folder)
     try:
-        _Gunicorn(house, bind=bind, workers=workers, ready=ready).run()
+        _Gunicorn(house, bind=bind, workers=workers, ready=ready, beside=housekeeper).run()
     finally:
-        # A worker that is told to exit comes along here too, and the others still need the folder.
+        # A worker that is told to exit comes along here too, and the others still need what is ended here.
         if os.getpid() == master:
+            housekeeper.end()
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def _housekeeper(house: House) -> list[str]:
+    """Return the command of a housekeeper that ends by itself when we are gone."""
+    command = [sys.executable, "-m", "scanhook", "housekeeper", "--config", str(house.path)]
+    return [*command, "--parent", str(os.getpid())]
+
+
 class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
-    def __init__(self, house: House, *, bind: str, workers: int, ready: Callable[[], None]) -> None:
+    def __init__(self, house: House, *, bind: str, workers: int, ready: Callable[[], None], beside: Companion) -> None:
         self._house = house
+        self.beside = beside
         self._options: dict[str, Any] = {
             "bind": bind,
             "workers": workers,
@@ -75,6 +89,20 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
         log_to_stderr()
         return create_door(self._house)
+
+    def run(self) -> None:
+        try:
+            _Master(self).run()
+        except RuntimeError as error:
+            raise Refused(str(error)) from None
+
+
+class _Master(Arbiter):  # type: ignore[misc]
+    """Tends what runs beside the workers, as often as the workers: about once a second."""
+
+    def manage_workers(self) -> None:
+        super().manage_workers()
+        self.app.beside.tend()
 
 
 class _Logger(Logger):  # type: ignore[misc]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from pydantic import SecretStr
@@ -11,13 +11,14 @@ from pydantic import SecretStr
 from scanhook.clock import Clock, SystemClock
 from scanhook.envelope import AesKey, Keyring, Mode
 from scanhook.journal import JournalStore, open_journal
+from scanhook.office import OfficeStore, open_office
 from scanhook.receive import Account, Meter, Receiver
 from scanhook.registry import RegistryStore, open_registry
 from scanhook.settings import AccountSettings, House
 from scanhook.storage import Pepper, StorageUrl
 from scanhook.verdict import Judge, Link, VerifierPlug, verifier_from_url
 
-__all__ = ["Service", "is_loopback", "keyring", "open_service", "open_storage"]
+__all__ = ["Service", "is_loopback", "keyring", "open_service", "open_storage", "storage_url"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +29,10 @@ class Service:
     """
 
     house: House
+    pepper: Pepper = field(repr=False)
     registry: RegistryStore
     journal: JournalStore
+    office: OfficeStore
     judge: Judge
     receiver: Receiver
     accounts: MappingProxyType[str, Account]
@@ -40,6 +43,7 @@ class Service:
         self.judge.close()
         self.registry.close()
         self.journal.close()
+        self.office.close()
 
 
 def open_service(house: House, *, meter: Meter | None = None, clock: Clock | None = None) -> Service:
@@ -51,6 +55,7 @@ def open_service(house: House, *, meter: Meter | None = None, clock: Clock | Non
     """
     clock = clock or SystemClock()
     pepper, registry, journal = open_storage(house, clock=clock)
+    office = open_office(storage_url(house), pepper=pepper, clock=clock)
     verifier = house.settings.verifier
     plugs = (
         VerifierPlug(
@@ -69,8 +74,10 @@ def open_service(house: House, *, meter: Meter | None = None, clock: Clock | Non
     )
     return Service(
         house=house,
+        pepper=pepper,
         registry=registry,
         journal=journal,
+        office=office,
         judge=judge,
         receiver=Receiver(
             registry=registry,
@@ -99,9 +106,17 @@ def open_storage(house: House, *, clock: Clock) -> tuple[Pepper, RegistryStore, 
     :raises StorageError: when the storage cannot be opened.
     """
     pepper = Pepper.load(house.pepper_path)
-    url = StorageUrl.parse(house.settings.storage.url, base=house.base)
+    url = storage_url(house)
     url.check_made()
     return pepper, open_registry(url, pepper=pepper, clock=clock), open_journal(url, pepper=pepper)
+
+
+def storage_url(house: House) -> StorageUrl:
+    """Return where a house's storage lies.
+
+    :raises SettingsError: when the storage's URL names no engine.
+    """
+    return StorageUrl.parse(house.settings.storage.url, base=house.base)
 
 
 def keyring(account: AccountSettings) -> Keyring:

@@ -180,6 +180,8 @@ def test_a_code_is_looked_up(
         "persons": 0,
         "first_scan": None,
         "last_scan": None,
+        "nearest": None,
+        "changes": [],
     }
 
 

@@ -4,13 +4,15 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from scanhook.clock import SystemClock
 from scanhook.settings import House
 from scanhook.storage import Pepper
 from tests.cli.conftest import run, run_json
-from tests.serving import brand_service
+from tests.conftest import stock
+from tests.serving import brand_service, forget_batches, unfinish_imports
 
 
 def faults(*, code: int = 1) -> dict[str, str]:
@@ -28,15 +30,19 @@ def test_a_good_house_is_good(shop: House) -> None:
     lines = run("doctor").stdout.splitlines()
     bind = shop.settings.service.bind
     assert lines[:6] == ["✓ settings", "✓ file modes", "✓ pepper", "✓ registry", "✓ journal", "✓ clock"]
-    assert lines[6].startswith("✓ durability (SQLite 3.")
-    assert lines[6].endswith("journal_mode wal, synchronous 2 (2 is FULL))")
-    assert lines[7:] == [f"✓ port {bind}", "✓ public_url https://scan.example.com"]
+    assert lines[6] == "✓ office"
+    assert lines[7].startswith("✓ durability (SQLite 3.")
+    assert lines[7].endswith("journal_mode wal, synchronous 2 (2 is FULL))")
+    assert lines[8:] == ["✓ batches", "✓ imports", f"✓ port {bind}", "✓ public_url https://scan.example.com"]
 
 
 def test_programs_read_the_same_as_people(shop: House) -> None:
     checks = run_json("doctor")
     names = [check["check"].split()[0] for check in checks]
-    assert names == ["settings", "file", "pepper", "registry", "journal", "clock", "durability", "port", "public_url"]
+    assert names == [
+        *("settings", "file", "pepper", "registry", "journal", "clock", "office", "durability", "batches", "imports"),
+        *("port", "public_url"),
+    ]
     assert {check["fault"] for check in checks} == {None}
 
 
@@ -55,8 +61,16 @@ def test_settings_that_are_not_there_are_a_fault(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
-@pytest.mark.parametrize("name", ["scanhook.toml", "secrets/pepper", "secrets/main.app_secret"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("scanhook.toml", "secrets/pepper", "secrets/main.app_secret"),
+        *("data/registry.db", "data/office.db", "data/erasures", "data/uploads"),
+    ],
+)
 def test_secrets_that_others_can_read_are_a_fault(shop: House, name: str, mode: int) -> None:
+    if not (shop.base / name).exists():
+        (shop.base / name).touch()
     (shop.base / name).chmod(mode)
     assert faults() == {"file modes": f"others can read or write secrets: chmod go-rwx {shop.base / name}"}
 
@@ -83,6 +97,69 @@ def test_a_storage_that_is_no_database_is_a_fault(shop: House, name: str) -> Non
     assert fault == (
         f"{shop.base / 'data' / name}: it is not a database: restore it from a backup, or move it out of the way"
     )
+
+
+@pytest.mark.parametrize("url", ["sqlite:///data", "sqlite:////DATA"])
+def test_the_files_of_a_storage_are_looked_at_wherever_it_lies(shop: House, tmp_path: Path, url: str) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    if "DATA" in url:
+        (shop.base / "data").rename(elsewhere)
+        rewrite(shop, "sqlite:///data", f"sqlite:///{elsewhere}")
+    path = (elsewhere if "DATA" in url else shop.base / "data") / "journal.db"
+    path.chmod(0o644)
+    assert faults() == {"file modes": f"others can read or write secrets: chmod go-rwx {path}"}
+
+
+def test_a_storage_that_no_engine_keeps_is_a_fault(shop: House) -> None:
+    rewrite(shop, "sqlite:///data", "oracle:///data")
+    ((name, fault),) = faults().items()
+    assert name == "pepper, storage and verifiers"
+    assert fault.startswith("storage.url starts with `oracle:`")
+
+
+def test_an_office_that_is_missing_is_a_fault(shop: House) -> None:
+    (shop.base / "data" / "office.db").unlink()
+    ((_, fault),) = faults().items()
+    assert fault == (
+        f"{shop.base / 'data' / 'office.db'} is missing: an older version made this storage: "
+        "run `scanhook storage upgrade`"
+    )
+
+
+def test_a_storage_of_another_version_is_a_fault(shop: House) -> None:
+    connection = apsw.Connection(str(shop.base / "data" / "registry.db"))
+    connection.pragma("user_version", 99)
+    connection.close()
+    ((_, fault),) = faults().items()
+    assert "was made by a newer version of scanhook (schema 99, here " in fault
+
+
+def test_a_forgotten_batch_is_a_fault(stocked: House) -> None:
+    assert "✓ batches" in run("doctor").stdout
+    forget_batches(stocked)
+    assert faults() == {
+        "batches": "minted more than 168 hours ago, and nothing of it was ever activated: winter; scans of it are "
+        "answered `not_active`: activate what is for sale with `scanhook batches activate NAME`, and call what was "
+        "lost void with `scanhook batches void NAME`"
+    }
+    stocked.path.write_text(stocked.path.read_text() + "\n[registry]\nunactivated_hours = 0\n")
+    assert "✓ batches" in run("doctor").stdout
+
+
+def test_of_many_forgotten_batches_three_are_named(shop: House) -> None:
+    lines = [f"qrcode,moment-frame,PRINTED{number:04},inactive,b{number}" for number in range(1, 6)]
+    stock(shop, codes="\n".join(["keystandard,keystr,extinfo,status,batch", *lines, ""]))
+    forget_batches(shop)
+    assert "nothing of it was ever activated: b1, b2, b3 and 2 more; scans" in faults()["batches"]
+
+
+def test_an_import_that_never_came_to_its_end_is_a_fault(stocked: House) -> None:
+    assert "✓ imports" in run("doctor").stdout
+    unfinish_imports(stocked)
+    assert faults() == {
+        "imports": "begun more than a day ago and not at its end: 2 (spring.csv): import the same file again, and it "
+        "goes on where it was, or give it up with `scanhook imports drop NUMBER`"
+    }
 
 
 def test_a_verifier_that_cannot_be_made_is_a_fault(shop: House) -> None:

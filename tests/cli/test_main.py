@@ -11,7 +11,21 @@ from scanhook.cli import main
 from scanhook.release import VERSION
 from tests.cli.conftest import run
 
-COMMANDS = ["codes", "demo", "doctor", "init", "products", "scans", "serve", "simulate"]
+COMMANDS = [
+    "apikeys",
+    "batches",
+    "codes",
+    "demo",
+    "doctor",
+    "housekeeper",
+    "imports",
+    "init",
+    "products",
+    "scans",
+    "serve",
+    "simulate",
+    "storage",
+]
 
 
 def paths(command: click.Command, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -44,7 +58,7 @@ def test_every_command_answers_help_wherever_one_stands(
         assert result.stderr == ""
 
 
-@pytest.mark.parametrize("group", ["codes", "products", "scans"])
+@pytest.mark.parametrize("group", ["apikeys", "batches", "codes", "products", "scans", "storage"])
 def test_a_group_alone_shows_its_help(group: str) -> None:
     assert "Commands:" in run(group, code=2).output
 
@@ -66,6 +80,8 @@ def test_what_is_no_command_is_a_usage_error(arguments: tuple[str, ...]) -> None
         ("products", "show", "qrcode", "moment-frame"),
         ("codes", "stats"),
         ("codes", "check", "qrcode/moment-frame/A"),
+        ("apikeys", "list"),
+        ("storage", "check"),
         ("scans", "tail"),
         ("scans", "export"),
         ("simulate", "http://127.0.0.1:9/x", "--verify-url"),

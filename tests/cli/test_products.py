@@ -33,6 +33,8 @@ def test_a_product_is_added_and_shown_with_the_defaults() -> None:
         "keystandard": "ean13",
         "keystr": "6901481811083",
         "state": "active",
+        "activates_at": None,
+        "expires_at": None,
         "normalisation": "trim,width",
         "loading": False,
         "qr_prefix": "",
@@ -90,8 +92,8 @@ def test_a_change_counts_for_the_next_scan(stocked: House) -> None:
 
 def test_the_batches_of_a_product_are_shown(stocked: House) -> None:
     assert run_json("products", "show", *FRAME)["batches"] == [
-        {"batch": "autumn", "states": ["active", "active", "active"], "codes": 2},
-        {"batch": "winter", "states": ["issued", "active", "active"], "codes": 1},
+        {"batch": "autumn", "states": {"active": 2}, "codes": 2},
+        {"batch": "winter", "states": {"issued": 1}, "codes": 1},
     ]
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from scanhook.registry import (
     CodeRecord,
     CodeRow,
     LookUp,
+    Mark,
     Normalisation,
     Part,
     Pile,
@@ -29,21 +30,6 @@ from tests.registry.codes import AT, CLOCK, EAN, HEADER, ean_lines, load
 
 OTHER_PEPPER = Pepper(secret=bytes(range(1, 33)))
 THREADS = 8
-
-
-@pytest.fixture
-def registry(place: Place, pepper: Pepper) -> Iterator[RegistryStore]:
-    opened = open_registry(place.storage, pepper=pepper, clock=CLOCK)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def another(place: Place, pepper: Pepper) -> Iterator[RegistryStore]:
-    """Return the same registry as another worker has it."""
-    opened = open_registry(place.storage, pepper=pepper, clock=CLOCK)
-    yield opened
-    opened.close()
 
 
 def product(number: int = 1, **changed: object) -> Product:
@@ -63,13 +49,14 @@ def test_an_empty_registry_knows_nothing(registry: RegistryStore) -> None:
     assert registry.look_up("main", *EAN, "A1") == LookUp(product=None, tag=None, normal="", code=None)
     assert registry.find_product("main", *EAN) is None
     assert list(registry.products()) == []
-    assert list(registry.stats()) == []
+    assert registry.batches() == []
+    assert registry.changes() == []
     registry.probe()
 
 
 def test_a_product_is_kept_setting_by_setting(registry: RegistryStore, another: RegistryStore) -> None:
     full = product(
-        state=State.RECALLED,
+        mark=Mark(state=State.RECALLED, activated_by=1, activates_at=2, expires_at=3, change_id=4),
         loading=True,
         normalisation=Normalisation.parse("upper,check"),
         verdicts={Reason.EXPIRED: CodeResult.FAKE, Reason.VOID: None},
@@ -142,21 +129,31 @@ def test_rules_are_fixed_by_the_first_code(registry: RegistryStore, pepper: Pepp
 
     with pytest.raises(Refused, match=r"fixed \(upper\) since its first code was loaded.*another product"):
         registry.save_product(product(normalisation=Normalisation.parse("none"), loading=True))
-    registry.save_product(product(normalisation=Normalisation.parse("upper"), state=State.SUSPENDED))
+    registry.save_product(product(normalisation=Normalisation.parse("upper"), qr_prefix="x"))
 
     found = registry.find_product("main", *EAN)
-    assert found == product(normalisation=Normalisation.parse("upper"), state=State.SUSPENDED)
+    assert found == product(normalisation=Normalisation.parse("upper"), qr_prefix="x")
 
 
 def test_a_code_is_found_by_its_normal_form(registry: RegistryStore, pepper: Pepper, tmp_path: Path) -> None:
-    registry.add_product(product(state=State.SUSPENDED))
+    suspended = product(mark=Mark(state=State.SUSPENDED))
+    registry.add_product(suspended)
     load(registry, tmp_path / "B-7.csv", pepper, *ean_lines("A1"), *ean_lines("A2", status="inactive"))
 
-    assert registry.look_up("main", *EAN, "Ａ２ ") == LookUp(
-        product=product(state=State.SUSPENDED),
+    found = registry.look_up("main", *EAN, "Ａ２ ")
+    assert found.code is not None
+    assert found == LookUp(
+        product=suspended,
         tag=pepper.tag(product().id, "A2"),
         normal="A2",
-        code=CodeRecord(batch="B-7", position=2, states=(State.ISSUED, State.ACTIVE, State.SUSPENDED)),
+        code=CodeRecord(
+            batch="B-7",
+            position=2,
+            loaded_as=State.ISSUED,
+            loaded_by=found.code.loaded_by,
+            product=suspended.mark,
+            below=(Mark(),),
+        ),
     )
 
 
@@ -188,7 +185,7 @@ def test_times_of_a_batch_come_with_the_code(
     code = registry.look_up("main", *EAN, "A1").code
 
     assert code is not None
-    assert (code.activates_at, code.expires_at) == (1000, 2000)
+    assert code.below == (Mark(activates_at=1000, expires_at=2000),)
     assert [code.state_at(now) for now in (999.0, 1000.0, 2000.0)] == ["issued", "active", "expired"]
 
 
@@ -196,7 +193,7 @@ def test_times_of_a_batch_come_with_the_code(
     ("statement", "state"),
     [
         ("UPDATE batches SET state = 'void'", "void"),
-        ("UPDATE parts SET state = 'stolen'", "stolen"),
+        ("UPDATE parts SET state = 'issued'", "issued"),
         ("UPDATE products SET state = 'recalled'", "recalled"),
     ],
 )
@@ -246,7 +243,7 @@ def test_an_import_is_seen_from_its_last_step_on(
 
     def unseen() -> bool:
         looked = [store.look_up("main", *EAN, code) for store in (registry, another) for code in ("A1", "A2")]
-        return looked == [LookUp()] * 4 and not [*another.products(), *another.stats(), *registry.stats()]
+        return looked == [LookUp()] * 4 and not [*another.products(), *another.batches(), *registry.batches()]
 
     with registry.importing():
         import_id, (part,) = registry.begin_import("B-7.csv", [pile(draft, 2)])
@@ -260,8 +257,8 @@ def test_an_import_is_seen_from_its_last_step_on(
     for store in (registry, another):
         codes = [store.look_up("main", *EAN, code).code for code in ("A1", "A2")]
         assert [code.position if code else None for code in codes] == [1, 2]
-        assert [(stats.product, stats.batch, stats.states, stats.codes) for stats in store.stats()] == [
-            (draft, "B-7", (State.ACTIVE, State.ACTIVE, State.ACTIVE), 2)
+        assert [(batch.product, batch.name, batch.states_at(AT)) for batch in store.batches()] == [
+            (draft, "B-7", {"active": 2})
         ]
 
 
@@ -308,7 +305,7 @@ def test_a_registered_code_is_given_back_and_stays_as_it_is(
     assert {row[0] for row in refused} == set(tags(pepper, owner, "A2", "A3"))
     codes = [registry.look_up("main", *EAN, code).code for code in ("A2", "A3", "A9")]
     assert [(code.batch, code.position) if code else None for code in codes] == [("B-7", 2), ("B-7", 3), ("B-8", 1)]
-    assert {stats.batch: stats.codes for stats in registry.stats()} == {"B-7": 3, "B-8": 1}
+    assert {batch.name: batch.codes for batch in registry.batches()} == {"B-7": 3, "B-8": 1}
 
 
 def leave_unfinished(registry: RegistryStore, pepper: Pepper, *codes: str) -> tuple[int, Part, list[CodeRow]]:
@@ -359,13 +356,13 @@ def test_an_unfinished_import_is_never_seen_and_can_be_taken_over(
 ) -> None:
     leave_unfinished(registry, pepper, "A1", "A2", "A3")
     assert another.look_up("main", *EAN, "A1") == LookUp()
-    assert list(another.stats()) == []
+    assert another.batches() == []
 
     load(another, tmp_path / "B-7.csv", pepper, *ean_lines("A2", "A1"))
 
     codes = [registry.look_up("main", *EAN, code).code for code in ("A1", "A2", "A3")]
     assert [(code.batch, code.position) if code else None for code in codes] == [("B-7", 2), ("B-7", 1), None]
-    assert {stats.batch: stats.codes for stats in registry.stats()} == {"B-7": 2}
+    assert {batch.name: batch.codes for batch in registry.batches()} == {"B-7": 2}
     assert place.registry_sql("SELECT count(*) FROM codes") == [(3,)]
 
 
@@ -377,7 +374,7 @@ def test_codes_of_an_unfinished_import_are_not_found_in_a_product_that_is_there(
 
     assert registry.look_up("main", *EAN, "A1").code is None
     assert registry.look_up("main", *EAN, "A1").product == product()
-    assert list(registry.stats()) == []
+    assert registry.batches() == []
 
 
 def test_a_product_of_an_unfinished_import_cannot_be_added(
@@ -443,7 +440,7 @@ def test_one_import_runs_at_a_time(registry: RegistryStore, another: RegistrySto
         pass
 
 
-def test_stats_count_codes_by_state(registry: RegistryStore, place: Place, pepper: Pepper, tmp_path: Path) -> None:
+def test_batches_count_codes_by_state(registry: RegistryStore, pepper: Pepper, tmp_path: Path) -> None:
     lines = [
         *(f"{line},B-1" for line in ean_lines("A1", "A2")),
         *(f"{line},B-1" for line in ean_lines("A3", status="inactive")),
@@ -454,17 +451,46 @@ def test_stats_count_codes_by_state(registry: RegistryStore, place: Place, peppe
     load(
         registry, tmp_path / "more.csv", pepper, *(f"{line},B-1" for line in ean_lines("A5")), header=f"{HEADER},batch"
     )
-    place.registry_sql("UPDATE batches SET state = 'void' WHERE name = 'B-2'")
 
-    counted = sorted((s.product.key_str, s.batch, s.states, s.codes) for s in registry.stats())
+    counted = sorted((batch.product.key_str, batch.name, batch.states_at(AT)) for batch in registry.batches())
 
-    active, issued, void = State.ACTIVE, State.ISSUED, State.VOID
     assert counted == [
-        ("6900873042720", "B-1", (active, active, active), 3),
-        ("6900873042720", "B-1", (issued, active, active), 1),
-        ("6900873042720", "B-2", (active, void, active), 1),
-        ("tea", "B-1", (active, active, active), 1),
+        ("6900873042720", "B-1", {"active": 3, "issued": 1}),
+        ("6900873042720", "B-2", {"active": 1}),
+        ("tea", "B-1", {"active": 1}),
     ]
+
+
+def test_batches_are_found_by_product_and_name_and_read_in_pages(
+    registry: RegistryStore, pepper: Pepper, tmp_path: Path
+) -> None:
+    lines = [f"{line},B-{number}" for number in (1, 2, 3) for line in ean_lines(f"A{number}")]
+    load(registry, tmp_path / "codes.csv", pepper, *lines, "qrcode,tea,A1,active,B-1", header=f"{HEADER},batch")
+    owner, tea = (registry.find_product("main", *name) for name in (EAN, ("qrcode", "tea")))
+    assert owner is not None
+    assert tea is not None
+
+    everything = registry.batches()
+    assert [batch.id for batch in everything] == sorted(batch.id for batch in everything)
+    assert sorted((batch.product.key_str, batch.name) for batch in everything) == [
+        ("6900873042720", "B-1"),
+        ("6900873042720", "B-2"),
+        ("6900873042720", "B-3"),
+        ("tea", "B-1"),
+    ]
+    assert sorted(batch.name for batch in registry.batches(owner)) == ["B-1", "B-2", "B-3"]
+    assert {batch.product.key_str for batch in registry.batches(name="B-1")} == {"6900873042720", "tea"}
+    assert [batch.product for batch in registry.batches(tea, name="B-1")] == [tea]
+    assert registry.batches(tea, name="B-2") == []
+    pages = [registry.batches(after=after, limit=1) for after in (0, *(batch.id for batch in everything))]
+    assert pages == [[batch] for batch in everything] + [[]]
+
+    found = registry.find_batch(owner, "B-2")
+    assert found in everything
+    assert found is not None
+    assert (found.name, found.positions, found.pepper_id, found.handovers) == ("B-2", 1, "7df72aa8", ())
+    assert registry.find_batch(tea, "B-2") is None
+    assert registry.find_batch(owner, "b-2") is None
 
 
 def test_everything_is_there_after_it_was_closed(

@@ -2,17 +2,19 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 from scanhook.errors import CodeFileRefused
-from scanhook.registry import Normalisation
+from scanhook.registry import Action, Normalisation, Order, Product, Scope
 from scanhook.registry.checksum import has_right_check
 from scanhook.registry.codefile import CodeFile, CodeLine, LineRefused
-from tests.fuzz.strategies import any_text, fuzzed, mutated
+from tests.fuzz.strategies import accepted, any_text, fuzzed, mutated
 
+PRODUCT = Product(id=bytes(8), account="main", key_standard="ean13", key_str="6900873042720")
 HEADER = b"keystandard,keystr,extinfo,status"
 VALID = (
     HEADER + b",batch\r\nqrcode,wxscandemo,0123ABCD,active,2024-1\r\nean13,6901481811083,\xe5\xbe\xae,inactive,\r\n",
@@ -109,3 +111,31 @@ def test_rules_are_read_or_refused(names: list[str]) -> None:
         rules = Normalisation.parse(text)
         assert (rules.trim, rules.upper) == ("trim" in names, "upper" in names)
         assert rules.look_alikes == ("look-alikes" in names)
+
+
+_numbers = st.one_of(st.none(), st.integers(-2, 6), st.integers())
+
+
+@fuzzed(200)
+@given(
+    st.fixed_dictionaries({"batch": any_text, "first": _numbers, "last": _numbers, "tags": st.just(())}),
+    any_text,
+    any_text,
+)
+def test_any_order_is_built_or_refused(scope: dict[str, Any], who: str, why: str) -> None:
+    built: list[Order] = []
+
+    def build() -> None:
+        scopes = (Scope(product=PRODUCT, **scope),)
+        built.append(Order(action=Action.VOID, scopes=scopes, who=who, why=why))
+
+    half = (scope["first"] is None) is not (scope["last"] is None)
+    if half or (scope["first"] is not None and not scope["batch"]):
+        with pytest.raises(ValueError, match="a range has"):
+            build()
+    elif accepted(build):
+        (order,) = built
+        assert order.who.strip()
+        assert (order.who + order.why).isprintable()
+        if order.level == "range":
+            assert 1 <= scope["first"] <= scope["last"]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import NamedTuple
 
 from scanhook.clock import FixedClock
-from scanhook.registry import ImportReport, RegistryStore, import_codes
+from scanhook.registry import ImportReport, RegistryStore, State, import_codes
+from scanhook.registry.codefile import CodeFile
+from scanhook.registry.parsing import parse_block
 from scanhook.storage import Pepper
 
 AT = 1_760_000_000.0
@@ -34,3 +37,27 @@ def load(store: RegistryStore, path: Path, pepper: Pepper, *lines: str, header: 
     report = import_codes(store, code_file(path, *lines, header=header), pepper=pepper, account="main")
     assert report.finished
     return report
+
+
+class Line(NamedTuple):
+    """A line of a code file that can be used."""
+
+    key_standard: str
+    key_str: str
+    ext_info: str
+    state: State = State.ACTIVE
+    batch: str = ""
+
+
+def lines_of(path: Path, *, encoding: str = "utf-8", batch: str = "") -> list[tuple[int, Line | str]]:
+    """Read a code file, and return its lines by number; a text says why a line is refused."""
+    file, found = CodeFile(path), list[tuple[int, Line | str]]()
+    for block in file.blocks(lambda _done: None):
+        text = block.content.decode(encoding)
+        parsed = parse_block(text, first_line=block.first_line, width=file.width, batch=batch, last=block.last)
+        found += parsed.refused
+        for group in parsed.groups:
+            name = (group.key_standard, group.key_str)
+            lines = [Line(*name, ext_info, group.state, group.batch) for ext_info in group.ext_infos]
+            found += zip(group.lines, lines, strict=True)
+    return sorted(found, key=lambda numbered: numbered[0])

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
 import csv
-import signal
 import stat
-import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -13,11 +10,21 @@ from typing import Any
 
 import pytest
 
-from scanhook.errors import CodeFileRefused, Refused, StorageError
-from scanhook.registry import ImportReport, Normalisation, State, check_character, import_codes
+from scanhook.errors import CodeFileRefused, Refused
+from scanhook.registry import (
+    Action,
+    ImportReport,
+    Normalisation,
+    Order,
+    Scope,
+    State,
+    check_character,
+    import_codes,
+)
+from scanhook.registry.importstore import Phase
 from scanhook.registry.sqlite import SqliteRegistry
 from scanhook.storage import Pepper, rows_of
-from tests.registry.codes import CLOCK, EAN, HEADER, code_file, ean_lines, load
+from tests.registry.codes import AT, CLOCK, EAN, HEADER, code_file, ean_lines, load
 
 
 @pytest.fixture
@@ -27,10 +34,13 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let few codes take many runs on the disk and many transactions."""
-    monkeypatch.setattr("scanhook.registry.spool.RUN_RECORDS", 3)
-    monkeypatch.setattr("scanhook.registry.importing.LOAD_ROWS", 2)
-    monkeypatch.setattr("scanhook.registry.sqlite_import._TAKE_BACK_ROWS", 2)
+    """Let few codes take many blocks, stacks and transactions."""
+    monkeypatch.setattr("scanhook.registry.codefile.BLOCK_BYTES", 60)
+    monkeypatch.setattr("scanhook.registry.spool._STACK_CODES", 1)
+    monkeypatch.setattr("scanhook.registry.loading.FIRST_ROWS", 2)
+    monkeypatch.setattr("scanhook.registry.loading.ROWS_MIN", 2)
+    monkeypatch.setattr("scanhook.registry.loading.ROWS_MAX", 2)
+    monkeypatch.setattr("scanhook.registry.loading.PAUSE_S", 0.0)
 
 
 def importing(store: SqliteRegistry, path: Path, pepper: Pepper, **options: Any) -> ImportReport:
@@ -46,6 +56,10 @@ def found(store: SqliteRegistry, *codes: str) -> list[tuple[str, int] | None]:
 def rejected(path: Path) -> list[tuple[str, ...]]:
     with path.open(newline="", encoding="utf-8") as file:
         return [tuple(row) for row in csv.reader(file)]
+
+
+def phases(store: SqliteRegistry) -> list[Phase]:
+    return [found.phase for found in store.imports()]
 
 
 def rows_in(store: SqliteRegistry, table: str) -> int:
@@ -66,7 +80,7 @@ def test_every_code_of_a_file_is_found(store: SqliteRegistry, path: Path, pepper
     assert found(store, "A1", "A2", "A3") == [("codes", 1), ("codes", 2), None]
     tea = store.look_up("main", "qrcode", "tea", "A1").code
     assert tea is not None
-    assert (tea.position, tea.states) == (1, (State.ISSUED, State.ACTIVE, State.ACTIVE))
+    assert (tea.position, tea.loaded_as) == (1, State.ISSUED)
     assert not path.with_name("codes.csv.rejects.csv").exists()
 
 
@@ -130,7 +144,7 @@ def test_a_file_that_mixes_states_makes_two_parts_of_a_batch(store: SqliteRegist
     ]
     assert found(store, "A1", "A2", "A3") == [("codes", 1), ("codes", 2), ("codes", 3)]
     states = {code: store.look_up("main", *EAN, code).code for code in ("A1", "A2", "A3")}
-    assert [record.states[0] if record else None for record in states.values()] == ["active", "issued", "active"]
+    assert [record.loaded_as if record else None for record in states.values()] == ["active", "issued", "active"]
 
 
 def test_products_belong_to_the_account_that_was_named(store: SqliteRegistry, path: Path, pepper: Pepper) -> None:
@@ -180,10 +194,11 @@ def test_after_a_refused_line_nothing_is_visible(store: SqliteRegistry, path: Pa
     report = importing(store, code_file(path, *ean_lines("A1", "A2"), "ean13,6900873042720,A3,sold"), pepper)
 
     rejects = path.with_name("codes.csv.rejects.csv")
-    assert report == ImportReport(codes=0, refused=1, finished=False, rejects=rejects, piles=())
+    assert report == ImportReport(codes=0, refused=1, finished=False, rejects=rejects, piles=(), import_id=1)
     assert rejected(rejects) == [("line", "reason"), ("4", "its status is neither `active` nor `inactive`")]
     assert store.look_up("main", *EAN, "A1").product is None
-    assert {rows_in(store, table) for table in ("products", "imports", "batches", "parts", "codes")} == {0}
+    assert {rows_in(store, table) for table in ("products", "batches", "parts", "codes")} == {0}
+    assert phases(store) == [Phase.REFUSED]
 
 
 def test_skip_bad_takes_the_good_lines(store: SqliteRegistry, path: Path, pepper: Pepper) -> None:
@@ -200,7 +215,7 @@ def test_skip_bad_cannot_help_a_file_without_a_good_line(store: SqliteRegistry, 
     report = importing(store, code_file(path, "ean13,6900873042720,A2,sold"), pepper, skip_bad=True)
 
     assert (report.codes, report.refused, report.finished) == (0, 1, False)
-    assert {rows_in(store, table) for table in ("products", "imports", "batches", "parts")} == {0}
+    assert {rows_in(store, table) for table in ("products", "batches", "parts")} == {0}
 
 
 @pytest.mark.usefixtures("small_steps")
@@ -211,14 +226,14 @@ def test_of_doubled_lines_the_first_wins(store: SqliteRegistry, path: Path, pepp
 
     assert (report.codes, report.refused) == (3, 3)
     assert report.rejects is not None
-    assert sorted(rejected(report.rejects)) == [
+    assert rejected(report.rejects) == [
+        ("line", "reason"),
         ("4", "its code stands in line 2 already"),
         ("6", "its code stands in line 2 already"),
         ("7", "its code stands in line 3 already"),
-        ("line", "reason"),
     ]
     records = [store.look_up("main", *EAN, code).code for code in ("A1", "A2", "A3")]
-    assert [record.states[0] if record else None for record in records] == ["active", "active", "active"]
+    assert [record.loaded_as if record else None for record in records] == ["active", "active", "active"]
 
 
 def test_a_doubled_line_refuses_the_file(store: SqliteRegistry, path: Path, pepper: Pepper) -> None:
@@ -257,7 +272,7 @@ def test_a_code_that_is_registered_already_refuses_the_file(store: SqliteRegistr
         ("codes", 3),
         *[None] * 4,
     ]
-    assert [rows_in(store, table) for table in ("codes", "imports", "parts", "batches")] == [3, 1, 1, 1]
+    assert [rows_in(store, table) for table in ("codes", "parts", "batches")] == [3, 1, 1]
 
 
 @pytest.mark.usefixtures("small_steps")
@@ -270,7 +285,7 @@ def test_skip_bad_leaves_a_registered_code_as_it_was(store: SqliteRegistry, path
     assert (report.codes, report.refused, report.finished) == (1, 1, True)
     assert [(pile.batch, pile.codes) for pile in report.piles] == [("later", 1)]
     assert found(store, "A2", "A3") == [("codes", 2), ("later", 2)]
-    assert sum(batch.codes for batch in store.stats()) == 3
+    assert [batch.codes for batch in store.batches()] == [2, 1]
 
 
 def test_a_file_that_is_imported_twice_brings_nothing_new(store: SqliteRegistry, path: Path, pepper: Pepper) -> None:
@@ -279,7 +294,7 @@ def test_a_file_that_is_imported_twice_brings_nothing_new(store: SqliteRegistry,
     report = importing(store, path, pepper, skip_bad=True)
 
     assert (report.codes, report.refused, report.finished) == (0, 2, False)
-    assert [rows_in(store, table) for table in ("codes", "imports", "parts")] == [2, 1, 1]
+    assert [rows_in(store, table) for table in ("codes", "parts")] == [2, 1]
 
 
 @pytest.mark.parametrize("lines", [(), ("", "")], ids=["no line", "empty lines"])
@@ -361,7 +376,7 @@ def test_look_ups_see_nothing_until_the_last_row(
             look_ups = [registry.look_up("main", *EAN, code) for code in codes]
             seen.extend(look_up.code is not None for look_up in look_ups)
             assert {look_up.product is not None for look_up in look_ups} == {product_is_there}
-            assert list(registry.stats()) == []
+            assert registry.batches() == []
 
     with ThreadPoolExecutor(1) as thread:
         importing(
@@ -371,113 +386,10 @@ def test_look_ups_see_nothing_until_the_last_row(
             progress=lambda *told: thread.submit(look, *told).result(),
         )
 
-    assert len(seen) == 5 * 2 * 7
+    assert len(seen) > 5 * 2 * 7
     assert not any(seen)
     assert all(place is not None for registry in (store, other) for place in found(registry, *codes))
     other.close()
-
-
-class Stop(BaseException):
-    """Stands for whatever ends an import: an error, or somebody's Ctrl-C."""
-
-
-def stop_at(what: str, done: int) -> Callable[[str, int, int], None]:
-    def progress(now: str, so_far: int, _total: int) -> None:
-        if (now, so_far) == (what, done):
-            raise Stop
-
-    return progress
-
-
-@pytest.mark.usefixtures("small_steps")
-@pytest.mark.parametrize("done", [2, 4, 6])
-def test_an_import_that_is_stopped_is_taken_back(store: SqliteRegistry, path: Path, pepper: Pepper, done: int) -> None:
-    load(store, path, pepper, *ean_lines("A1"))
-    code_file(path, *ean_lines("A2", "A3", "A4"), *ean_lines("A5", "A6", status="inactive"), "qrcode,tea,A1,active")
-
-    with pytest.raises(Stop):
-        importing(store, path, pepper, progress=stop_at("load", done))
-
-    assert found(store, "A1", "A2", "A6") == [("codes", 1), None, None]
-    assert store.look_up("main", "qrcode", "tea", "A1").product is None
-    counts = [rows_in(store, table) for table in ("products", "imports", "batches", "parts", "codes")]
-    assert counts == [1, 1, 1, 1, 1]
-    assert importing(store, path, pepper).codes == 6
-    assert found(store, "A1", "A2", "A6") == [("codes", 1), ("codes", 2), ("codes", 6)]
-
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from scanhook.registry import import_codes, importing
-from scanhook.registry.sqlite import SqliteRegistry
-from scanhook.storage import Pepper
-from tests.registry.codes import CLOCK
-
-def progress(what, done, total):
-    if (what, done) == ("load", 4):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-importing.LOAD_ROWS = 2
-pepper = Pepper(secret=bytes(range(32)))
-store = SqliteRegistry(Path(sys.argv[1]), pepper=pepper, clock=CLOCK)
-import_codes(store, Path(sys.argv[2]), pepper=pepper, account="main", progress=progress)
-"""
-
-
-def kill_half_way(folder: Path, path: Path) -> None:
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(folder), str(path)], cwd=Path(__file__).parents[2], check=False, timeout=30
-    )
-    assert killed.returncode == -signal.SIGKILL
-
-
-def test_an_import_that_is_killed_leaves_nothing_visible_and_can_be_repeated(
-    store: SqliteRegistry, path: Path, pepper: Pepper
-) -> None:
-    codes = [f"A{number}" for number in range(6)]
-    code_file(path, *ean_lines(*codes))
-    assert found(store, *codes) == [None] * 6
-
-    kill_half_way(store.database.path.parent, path)
-
-    assert rows_in(store, "codes") == 4
-    assert store.look_up("main", *EAN, "A0").product is None
-    assert list(store.products()) == []
-    assert list(store.stats()) == []
-
-    assert importing(store, path, pepper).codes == 6
-    assert found(store, *codes) == [("codes", position) for position in range(1, 7)]
-    assert rows_in(store, "codes") == 6
-    assert [(batch.batch, batch.codes) for batch in store.stats()] == [("codes", 6)]
-
-
-def test_what_a_killed_import_left_can_come_back_in_another_file(
-    store: SqliteRegistry, path: Path, pepper: Pepper
-) -> None:
-    code_file(path, *ean_lines(*[f"A{number}" for number in range(6)]))
-    kill_half_way(store.database.path.parent, path)
-    other = code_file(path.with_name("other.csv"), *ean_lines("A5", "A4", "A3", "A2", "A1", "A0", status="inactive"))
-
-    assert importing(store, other, pepper).codes == 6
-
-    assert found(store, "A5", "A0") == [("other", 1), ("other", 6)]
-    assert [(batch.batch, batch.states[0], batch.codes) for batch in store.stats()] == [("other", State.ISSUED, 6)]
-
-
-def test_a_product_of_a_killed_import_can_neither_be_added_nor_is_it_there(
-    store: SqliteRegistry, path: Path, pepper: Pepper
-) -> None:
-    kill_half_way(store.database.path.parent, code_file(path, *ean_lines(*"ABCDEF")))
-    product = store.draft_product("main", *EAN)
-
-    assert store.find_product("main", *EAN) is None
-    with pytest.raises(Refused, match=r"import the file again.*products set"):
-        store.add_product(product)
-
-    importing(store, path, pepper)
-    store.save_product(replace(product, loading=True))
-    assert store.find_product("main", *EAN) == replace(product, loading=True)
 
 
 def test_a_second_import_is_refused_while_one_runs(store: SqliteRegistry, path: Path, pepper: Pepper) -> None:
@@ -505,7 +417,7 @@ def test_a_product_that_is_added_while_its_codes_are_read_stops_the_import(
     with pytest.raises(Refused, match="was added or changed while its codes were read: import the file again"):
         importing(store, path, pepper, progress=add)
 
-    assert rows_in(store, "imports") == 0
+    assert phases(store) == [Phase.REFUSED]
     assert importing(store, path, pepper).codes == 1
     product = store.find_product("main", *EAN)
     assert product is not None
@@ -535,7 +447,7 @@ def test_progress_reaches_the_whole(store: SqliteRegistry, path: Path, pepper: P
 
     importing(store, path, pepper, progress=lambda *step: told.append(step))
 
-    assert told == [("read", size, size), ("load", 2, 2)]
+    assert told == [("read", size, size), ("sort", 1, 1), ("load", 2, 2)]
 
 
 def test_progress_reaches_the_whole_of_a_file_with_doubles_too(
@@ -552,7 +464,7 @@ def test_progress_reaches_the_whole_of_a_file_with_doubles_too(
 def test_too_many_batches_are_refused(
     store: SqliteRegistry, path: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scanhook.registry.importing._PILES_MAX", 2)
+    monkeypatch.setattr("scanhook.registry.intake.PILES_MAX", 2)
     lines = [f"ean13,6900873042720,A{number},active,B-{number}" for number in range(3)]
 
     with pytest.raises(CodeFileRefused, match="names more than 2 batches"):
@@ -561,32 +473,182 @@ def test_too_many_batches_are_refused(
     assert store.find_product("main", *EAN) is None
 
 
-@pytest.mark.usefixtures("small_steps")
-def test_a_registry_that_can_take_no_more_is_told_and_left_as_it_was(
-    store: SqliteRegistry, path: Path, pepper: Pepper
-) -> None:
-    code_file(path, *ean_lines(*[f"A{number}" for number in range(6)]))
-
-    def break_it(what: str, done: int, _total: int) -> None:
-        if (what, done) == ("load", 2):
-            store.database.connection.execute(
-                "CREATE TRIGGER t BEFORE INSERT ON codes BEGIN SELECT raise(FAIL, 'x'); END"
-            )
-
-    with pytest.raises(StorageError):
-        importing(store, path, pepper, progress=break_it)
-
-    assert {rows_in(store, table) for table in ("products", "imports", "batches", "parts", "codes")} == {0}
-
-
-def test_spooled_tags_leave_nothing_behind(
-    store: SqliteRegistry, path: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    spool = tmp_path / "spool"
-    spool.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(spool))
-    monkeypatch.setattr("scanhook.registry.spool.RUN_RECORDS", 1)
+def test_nothing_is_left_in_the_storage_folder(store: SqliteRegistry, path: Path, pepper: Pepper) -> None:
+    before = sorted(store.folder.iterdir())
 
     load(store, path, pepper, *ean_lines("A1", "A2", "A3"))
+    importing(store, code_file(path, *ean_lines("B1", "B1")), pepper)
+    with pytest.raises(CodeFileRefused):
+        importing(store, code_file(path), pepper)
 
-    assert list(spool.iterdir()) == []
+    left = {entry.name for entry in store.folder.iterdir()} - {entry.name for entry in before}
+    assert left <= {"import.lock", "registry.db-wal", "registry.db-shm"}
+
+
+def test_tags_on_the_disk_are_private(store: SqliteRegistry, path: Path, pepper: Pepper) -> None:
+    modes: list[int] = []
+
+    def look(what: str, _done: int, _total: int) -> None:
+        if what == "load":
+            modes.append(stat.S_IMODE((store.folder / "import-1").stat().st_mode))
+
+    importing(store, code_file(path, *ean_lines("A1")), pepper, progress=look)
+
+    assert modes == [0o700]
+
+
+def test_all_duplicates_are_told_in_one_round(store: SqliteRegistry, path: Path, pepper: Pepper) -> None:
+    load(store, path, pepper, *ean_lines("A1", "A2"))
+
+    report = importing(store, code_file(path, *ean_lines("B1", "A2", "B1", "A1"), "x"), pepper)
+
+    assert report.rejects is not None
+    assert rejected(report.rejects) == [
+        ("line", "reason"),
+        ("3", "its code is registered already"),
+        ("4", "its code stands in line 2 already"),
+        ("5", "its code is registered already"),
+        ("6", "it has 1 fields, and the header has 4"),
+    ]
+    assert [report.audit[name] for name in ("lines", "codes", "refused", "doubles", "registered")] == [5, 1, 4, 1, 2]
+
+
+def test_a_dry_run_stores_nothing(store: SqliteRegistry, path: Path, pepper: Pepper) -> None:
+    load(store, path, pepper, *ean_lines("A0"))
+    code_file(path, *ean_lines("A0", "B1", "B1", "B2"))
+
+    report = importing(store, path, pepper, dry_run=True)
+
+    assert (report.codes, report.refused, report.finished, report.import_id) == (2, 2, False, 0)
+    assert report.rejects is not None
+    assert [line for line, _ in rejected(report.rejects)] == ["line", "2", "4"]
+    assert [(pile.batch, pile.codes) for pile in report.piles] == [("codes", 2)]
+    assert [rows_in(store, table) for table in ("codes", "imports", "parts", "batches")] == [1, 1, 1, 1]
+    assert list(store.folder.glob("import-*")) == []
+
+
+@pytest.mark.parametrize(("encoding", "product"), [("utf-8", "茅台酒"), ("utf-8-sig", "茅台酒"), ("gbk", "茅台酒")])
+@pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gzip"])
+@pytest.mark.usefixtures("small_steps")
+def test_the_encoding_is_found(
+    store: SqliteRegistry, path: Path, pepper: Pepper, encoding: str, product: str, *, zipped: bool
+) -> None:
+    lines = ["ean13,1,A1,active", "ean13,1,A2,active", "ean13,1,A3,active", f"qrcode,{product},编号一,active"]
+
+    report = importing(store, code_file(path, *lines, encoding=encoding, zipped=zipped), pepper)
+
+    assert report.codes == 4
+    assert store.look_up("main", "qrcode", "茅台酒", "编号一").code is not None
+
+
+@pytest.mark.parametrize("content", [b"\x81", b"PK\x03\x04\xff\xff\xff"])
+def test_a_file_that_is_neither_utf_8_nor_gbk_is_refused(
+    store: SqliteRegistry, path: Path, pepper: Pepper, content: bytes
+) -> None:
+    path.write_bytes(HEADER.encode() + b"\nean13,1,A1,active\n" + content + b"\n")
+
+    with pytest.raises(CodeFileRefused, match="neither UTF-8 nor GBK: save it as UTF-8"):
+        importing(store, path, pepper)
+
+    assert store.find_product("main", "ean13", "1") is None
+
+
+def test_a_file_that_breaks_off_within_a_character_is_refused(
+    store: SqliteRegistry, path: Path, pepper: Pepper
+) -> None:
+    path.write_bytes(HEADER.encode() + "\nqrcode,茅台酒,编号,active\nqrcode,茅台".encode()[:-1])
+
+    with pytest.raises(CodeFileRefused, match="its last line breaks off in the middle of a character"):
+        importing(store, path, pepper)
+
+
+def test_helper_processes_read_the_same(
+    store: SqliteRegistry, path: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scanhook.registry.intake.HELPERS_FROM_BYTES", 1)
+    monkeypatch.setattr("scanhook.registry.codefile.BLOCK_BYTES", 500)
+    monkeypatch.setattr("scanhook.registry.spool._STACK_CODES", 100)
+    good = [f"A{number}" for number in range(600)]
+    lines = [*ean_lines(*good[:300]), "odd", *ean_lines(*good[300:], "A7", status="inactive"), "ean13,a/b,A1,active"]
+
+    report = importing(store, code_file(path, *lines), pepper, skip_bad=True)
+
+    assert (report.codes, report.refused) == (600, 3)
+    assert found(store, *good) == [("codes", position) for position in range(1, 601)]
+    assert report.rejects is not None
+    assert rejected(report.rejects)[1:] == [
+        ("302", "it has 1 fields, and the header has 4"),
+        ("603", "its code stands in line 9 already"),
+        ("604", "a keystr has no slash: scanhook writes a code as KEYSTANDARD/KEYSTR/EXTINFO"),
+    ]
+    assert [(pile.state, pile.codes) for pile in report.piles] == [(State.ACTIVE, 300), (State.ISSUED, 300)]
+
+
+def test_a_broken_quote_is_told_through_a_helper_process(
+    store: SqliteRegistry, path: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scanhook.registry.intake.HELPERS_FROM_BYTES", 1)
+
+    with pytest.raises(CodeFileRefused, match="line 3: a quoted field runs over the end"):
+        importing(store, code_file(path, *ean_lines("A1", '"A2', "A3")), pepper)
+
+
+def test_the_history_says_who_brought_codes_and_why(store: SqliteRegistry, path: Path, pepper: Pepper) -> None:
+    lines = [f"{line},B-{number}" for number, line in enumerate(ean_lines("A1", "A2"), 7)]
+    importing(store, code_file(path, *lines, header=f"{HEADER},batch"), pepper, who="lin", why="delivery of May")
+    load(store, path, pepper, *ean_lines("A3"))
+
+    last, second, first = store.changes()
+
+    assert [(change.who, change.why, change.action) for change in (first, second)] == [
+        ("lin", "delivery of May", "import")
+    ] * 2
+    assert [(change.batch, change.codes) for change in (first, second, last)] == [("B-7", 1), ("B-8", 1), ("codes", 1)]
+    assert (last.why, dict(last.details)) == ("import of codes.csv", {"file": "codes.csv", "import": 2})
+    assert [batch.loads[0].change_id for batch in store.batches()] == [first.id, second.id, last.id]
+    assert [found.change_id for found in store.imports()] == [last.id, second.id]
+
+
+def test_a_code_of_a_later_import_is_not_activated_by_an_earlier_change(
+    store: SqliteRegistry, path: Path, pepper: Pepper
+) -> None:
+    load(store, path, pepper, *ean_lines("A1", status="inactive"))
+    product = store.find_product("main", *EAN)
+    assert product is not None
+    scope = Scope(product=product, batch="codes")
+    store.change(Order(action=Action.ACTIVATE, scopes=(scope,), who="lin", why="on sale"))
+
+    load(store, path, pepper, *ean_lines("A2", status="inactive"))
+
+    codes = [store.look_up("main", *EAN, code).code for code in ("A1", "A2")]
+    assert [code.state_at(CLOCK.now()) if code else None for code in codes] == [State.ACTIVE, State.ISSUED]
+
+
+def test_an_import_is_kept_with_its_report(store: SqliteRegistry, path: Path, pepper: Pepper) -> None:
+    report = load(store, path, pepper, *ean_lines("A1", "A2"))
+
+    (kept,) = store.imports()
+
+    assert kept.report == report.audit
+    assert (kept.id, kept.phase, kept.plan.file, kept.done, kept.total) == (1, Phase.DONE, "codes.csv", 2, 2)
+    assert (kept.started_at, kept.ended_at) == (AT, AT)
+    assert kept.plan.options == {"account": "main", "batch": "codes", "skip_bad": False}
+    assert store.find_import(1) == kept
+    assert store.find_import(2) is None
+    assert store.imports(before=1) == []
+
+
+def test_a_million_rejects_are_no_burden(
+    store: SqliteRegistry, path: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scanhook.registry.rejects._LINES_A_FILE", 1000)
+    monkeypatch.setattr("scanhook.registry.rejects._WAITING_MAX", 700)
+    code_file(path, *[f"ean13,1,A{number},sold" for number in range(5000)])
+
+    report = importing(store, path, pepper)
+
+    assert report.refused == 5000
+    assert report.rejects is not None
+    lines = rejected(report.rejects)
+    assert [int(line) for line, _ in lines[1:]] == list(range(2, 5002))
+    assert {why for _, why in lines[1:]} == {"its status is neither `active` nor `inactive`"}

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-from itertools import combinations
 from typing import Any
 
 import pytest
 
 from scanhook.message import CodeResult
-from scanhook.registry import ACCOUNT_REASONS, DEFAULT_VERDICTS, Product, Reason, State, strictest
+from scanhook.registry import ACCOUNT_REASONS, DEFAULT_VERDICTS, Mark, Product, Reason, State
 
 # The table of DESIGN.md, section 4.
 DEFAULTS = {
@@ -23,7 +22,6 @@ DEFAULTS = {
     "no_code": None,
     "unknown_product": None,
 }
-STRICTEST_FIRST = ("void", "stolen", "recalled", "suspended", "expired", "issued", "active")
 
 
 def product(**changed: Any) -> Product:
@@ -69,12 +67,5 @@ def test_a_name_that_can_be_written_is_taken(text: str) -> None:
     assert product(key_str=text).key_str == text
 
 
-@pytest.mark.parametrize(("stricter", "milder"), list(combinations(STRICTEST_FIRST, 2)))
-def test_the_strictest_state_is_in_force(stricter: str, milder: str) -> None:
-    assert strictest(State(stricter), State(milder), State(milder)) == stricter
-    assert strictest(State(milder), State(stricter)) == stricter
-
-
-def test_every_state_has_its_rank() -> None:
-    assert set(STRICTEST_FIRST) == set(State)
-    assert [strictest(state) for state in State] == list(State)
+def test_a_new_product_says_nothing_against_its_codes() -> None:
+    assert product().mark == Mark(state=State.ACTIVE, activated_by=0, activates_at=None, expires_at=None, change_id=0)

@@ -5,15 +5,25 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from shutil import copy
+from typing import Any
 
 import apsw
 import pytest
 
 from scanhook.errors import PepperMismatch, SchemaMismatch, StorageError
-from scanhook.registry import import_codes
-from scanhook.registry.sqlite import PRODUCT_ID_BYTES, SqliteRegistry
+from scanhook.registry import Action, Change, Order, Scope, import_codes
+from scanhook.registry.sqlite import (
+    FIND_CODE,
+    FIND_MARK,
+    FIND_PART,
+    FIND_PRODUCT,
+    FIND_RANGE,
+    PAGE_OF_CODES,
+    SqliteRegistry,
+)
 from scanhook.storage import Pepper, rows_of
 from tests.registry.codes import CLOCK, EAN, code_file, ean_lines, load
 
@@ -40,7 +50,12 @@ def test_codes_are_kept_as_tags_in_a_table_without_rowid(store: SqliteRegistry, 
     tables = dict(rows_of(connection, "SELECT name, wr FROM pragma_table_list WHERE schema = 'main'"))
     assert tables["codes"] == 1
     columns = rows_of(connection, "SELECT name, type, pk FROM pragma_table_info('codes')")
-    assert columns == [("tag", "BLOB", 1), ("part_id", "INTEGER", 0), ("position", "INTEGER", 0)]
+    assert columns == [
+        ("tag", "BLOB", 1),
+        ("part_id", "INTEGER", 0),
+        ("position", "INTEGER", 0),
+        ("marked", "INTEGER", 0),
+    ]
     tags = [tag for (tag,) in rows_of(connection, "SELECT tag FROM codes ORDER BY position")]
     assert tags == [pepper.tag(product.id, code) for code in CODES]
     assert {len(tag) for tag in tags} == {10}
@@ -67,7 +82,7 @@ def test_a_product_has_a_random_id_of_its_own(store: SqliteRegistry) -> None:
     ids = {store.draft_product("main", *EAN).id for _ in range(100)}
 
     assert len(ids) == 100
-    assert {len(product_id) for product_id in ids} == {PRODUCT_ID_BYTES} == {8}
+    assert {len(product_id) for product_id in ids} == {8}
 
 
 def test_another_pepper_cannot_open_it(store: SqliteRegistry) -> None:
@@ -128,6 +143,7 @@ FORKED = """
 import os, sys
 from pathlib import Path
 from shutil import copy
+from typing import Any
 import apsw
 from scanhook.registry.sqlite import SqliteRegistry
 from scanhook.storage import Pepper
@@ -193,10 +209,128 @@ def test_a_file_that_was_exchanged_under_a_running_service_is_noticed_by_the_pro
 
 
 def test_the_schema_of_a_newer_version_is_refused(store: SqliteRegistry, pepper: Pepper) -> None:
-    store.database.connection.pragma("user_version", 2)
+    store.database.connection.pragma("user_version", 3)
 
     with pytest.raises(SchemaMismatch, match="a newer version"):
         SqliteRegistry(store.database.path.parent, pepper=pepper, clock=CLOCK)
+
+
+def traced(store: SqliteRegistry, run: Callable[[], object]) -> list[str]:
+    """Return every statement that this thread's connection runs meanwhile."""
+    statements: list[str] = []
+    connection = store.database.connection
+
+    def note(_cursor: object, statement: str, _bindings: object) -> bool:
+        statements.append(" ".join(statement.split()))
+        return True
+
+    connection.exec_trace = note
+    run()
+    connection.exec_trace = None
+    return statements
+
+
+def change(store: SqliteRegistry, action: str, **scope: Any) -> Change:
+    product = store.find_product("main", *EAN)
+    order = Order(action=Action(action), scopes=(Scope(product=product, **scope),), who="mei", why="tested")
+    return store.change(order)
+
+
+VERSION_ONCE = 'pragma "data_version"'
+FIND_CODE_ONCE = " ".join(FIND_CODE.split())
+
+
+def test_a_look_up_is_one_read_by_primary_key(store: SqliteRegistry, tmp_path: Path, pepper: Pepper) -> None:
+    load(store, tmp_path / "codes.csv", pepper, *ean_lines(*CODES))
+    change(store, "activate", batch="codes")
+    change(store, "expire")
+    store.look_up("main", *EAN, CODES[0])
+
+    for code in (*CODES, "UNKNOWN", ""):
+        assert traced(store, partial(store.look_up, "main", *EAN, code)) == [VERSION_ONCE, FIND_CODE_ONCE]
+
+
+def test_only_codes_that_were_touched_themselves_cost_a_second_read(
+    store: SqliteRegistry, tmp_path: Path, pepper: Pepper
+) -> None:
+    load(store, tmp_path / "codes.csv", pepper, *ean_lines(*CODES))
+    load(store, tmp_path / "more.csv", pepper, *ean_lines("OTHER"))
+    tag = store.look_up("main", *EAN, CODES[0]).tag
+    assert tag is not None
+
+    def reads(code: str) -> list[str]:
+        store.look_up("main", *EAN, code)
+        version, *statements = traced(store, partial(store.look_up, "main", *EAN, code))
+        assert version == VERSION_ONCE
+        return statements
+
+    find_mark, find_range = (" ".join(statement.split()) for statement in (FIND_MARK, FIND_RANGE))
+    marked = change(store, "suspend", tags=(tag,))
+    assert [reads(code) for code in CODES[:2]] == [[FIND_CODE_ONCE, find_mark], [FIND_CODE_ONCE]]
+    change(store, "suspend", batch="codes", first=2, last=2)
+    assert [reads(code) for code in (CODES[0], CODES[1], CODES[2], "OTHER")] == [
+        [FIND_CODE_ONCE, find_range, find_mark],
+        [FIND_CODE_ONCE, find_range],
+        [FIND_CODE_ONCE, find_range],
+        [FIND_CODE_ONCE],
+    ]
+    store.undo(marked.id, who="mei", why="a mistake")
+    assert reads(CODES[0]) == [FIND_CODE_ONCE, find_range]
+
+
+@pytest.mark.parametrize(
+    ("statement", "bindings", "plan"),
+    [
+        (FIND_CODE, (b"0123456789",), ["SEARCH codes USING PRIMARY KEY (tag=?)"]),
+        (FIND_MARK, (b"0123456789",), ["SEARCH marks USING PRIMARY KEY (tag=?)"]),
+        (FIND_RANGE, (1, 1), ["SEARCH ranges USING PRIMARY KEY (batch_id=? AND first<?)"]),
+        (
+            FIND_PART,
+            (1,),
+            [
+                "SEARCH pt USING INTEGER PRIMARY KEY (rowid=?)",
+                "SEARCH i USING INTEGER PRIMARY KEY (rowid=?)",
+                "SEARCH b USING INTEGER PRIMARY KEY (rowid=?)",
+            ],
+        ),
+        (
+            FIND_PRODUCT,
+            ("main", *EAN, 1),
+            ["SEARCH products USING INDEX sqlite_autoindex_products_2 (account=? AND key_standard=? AND key_str=?)"],
+        ),
+        (PAGE_OF_CODES, (b"", 10), ["SEARCH codes USING PRIMARY KEY (tag>?)"]),
+    ],
+    ids=["code", "mark", "range", "part", "product", "page of codes"],
+)
+def test_no_statement_of_a_look_up_scans_or_sorts(
+    store: SqliteRegistry, statement: str, bindings: tuple[object, ...], plan: list[str]
+) -> None:
+    rows = rows_of(store.database.connection, f"EXPLAIN QUERY PLAN {statement}", bindings)
+
+    assert [row[-1] for row in rows] == plan
+
+
+@pytest.mark.parametrize(("version", "age", "remedy"), [(1, "an older", "storage upgrade"), (99, "a newer", "install")])
+def test_a_schema_that_is_exchanged_under_a_running_service_is_noticed(
+    store: SqliteRegistry, tmp_path: Path, pepper: Pepper, version: int, age: str, remedy: str
+) -> None:
+    load(store, tmp_path / "codes.csv", pepper, *ean_lines(*CODES))
+    assert store.look_up("main", *EAN, CODES[0]).code is not None
+
+    by_side(store, f"PRAGMA user_version = {version}")
+
+    for _ in range(2):
+        for code in (CODES[0], "UNKNOWN"):
+            with pytest.raises(SchemaMismatch, match=rf"made by {age} version of scanhook .*{remedy}") as error:
+                store.look_up("main", *EAN, code)
+            assert error.value.status_hint == 503
+        with pytest.raises(SchemaMismatch):
+            store.probe()
+        with pytest.raises(SchemaMismatch):
+            list(store.codes())
+
+    by_side(store, "PRAGMA user_version = 2")
+    assert store.look_up("main", *EAN, CODES[0]).code is not None
 
 
 def test_look_ups_go_on_while_somebody_writes(store: SqliteRegistry, tmp_path: Path, pepper: Pepper) -> None:

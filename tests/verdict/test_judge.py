@@ -10,7 +10,17 @@ import pytest
 
 from scanhook.errors import Refused, StorageError, Undecided, VerifierFailed
 from scanhook.message import CodeResult
-from scanhook.registry import LookUp, Normalisation, Product, Reason, check_character
+from scanhook.registry import (
+    Action,
+    Change,
+    LookUp,
+    Normalisation,
+    Order,
+    Product,
+    Reason,
+    Scope,
+    check_character,
+)
 from scanhook.registry.sqlite import SqliteRegistry
 from scanhook.verdict import (
     BUDGET_S,
@@ -50,9 +60,19 @@ def asked_of(judge: Judge, ext_info: str, **changed: Any) -> tuple[str | None, s
     return verdict.code_result, verdict.reason
 
 
-def change(registry: SqliteRegistry, statement: str) -> None:
-    with registry.database.writing() as connection:
-        connection.execute(statement)
+def order(registry: SqliteRegistry, action: str, level: str, code: str = "A1", *, at: int | None = None) -> Change:
+    """Change the state of a code of the batch B-7, or of what it lies in."""
+    found = registry.look_up("main", *EAN, code)
+    assert found.product is not None
+    assert found.tag is not None
+    assert found.code is not None
+    scopes = {
+        "code": Scope(tags=(found.tag,)),
+        "range": Scope(product=found.product, batch="B-7", first=found.code.position, last=found.code.position),
+        "batch": Scope(product=found.product, batch="B-7"),
+        "product": Scope(product=found.product),
+    }
+    return registry.change(Order(action=Action(action), scopes=(scopes[level],), who="mei", why="tested", at=at))
 
 
 def set_product(registry: SqliteRegistry, **settings: Any) -> Product:
@@ -74,42 +94,56 @@ def test_an_issued_code_is_not_active(judge: Judge) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "answer"),
+    ("action", "answer"),
     [
-        ("active", ("real", "active")),
-        ("issued", ("not_active", "not_active")),
-        ("suspended", ("not_active", "suspended")),
-        ("recalled", ("real", "recalled")),
-        ("expired", ("real", "expired")),
+        ("activate", ("real", "active")),
+        ("suspend", ("not_active", "suspended")),
+        ("recall", ("real", "recalled")),
+        ("expire", ("real", "expired")),
         ("void", ("fake", "void")),
         ("stolen", ("fake", "stolen")),
     ],
 )
-@pytest.mark.parametrize("table", ["parts", "batches", "products"])
-def test_the_state_of_part_batch_or_product_is_in_force(
-    judge: Judge, registry: SqliteRegistry, table: str, state: str, answer: tuple[str, str]
+@pytest.mark.parametrize("level", ["code", "range", "batch", "product"])
+def test_what_staff_say_of_a_code_range_batch_or_product_is_in_force(
+    judge: Judge, registry: SqliteRegistry, level: str, action: str, answer: tuple[str, str]
 ) -> None:
-    change(registry, f"UPDATE {table} SET state = '{state}'")
+    done = order(registry, action, level)
 
     assert asked_of(judge, "A1") == answer
+    registry.undo(done.id, who="mei", why="a mistake")
+    assert asked_of(judge, "A1") == ("real", "active")
+
+
+@pytest.mark.parametrize("level", ["code", "range", "batch"])
+def test_an_issued_code_that_is_activated_is_real(judge: Judge, registry: SqliteRegistry, level: str) -> None:
+    order(registry, "activate", level, "P1")
+
+    assert asked_of(judge, "P1") == ("real", "active")
+
+
+def test_an_issued_code_of_an_activated_product_is_not_active(judge: Judge, registry: SqliteRegistry) -> None:
+    order(registry, "activate", "product")
+
+    assert asked_of(judge, "P1") == ("not_active", "not_active")
 
 
 @pytest.mark.parametrize(
-    ("part", "batch", "product", "answer"),
+    ("code", "batch", "product", "answer"),
     [
-        ("issued", "void", "recalled", ("fake", "void")),
-        ("suspended", "active", "stolen", ("fake", "stolen")),
-        ("recalled", "suspended", "expired", ("real", "recalled")),
-        ("issued", "expired", "suspended", ("not_active", "suspended")),
-        ("issued", "expired", "active", ("real", "expired")),
-        ("issued", "active", "active", ("not_active", "not_active")),
+        ("activate", "void", "recall", ("fake", "void")),
+        ("suspend", "activate", "stolen", ("fake", "stolen")),
+        ("recall", "suspend", "expire", ("real", "recalled")),
+        ("activate", "expire", "suspend", ("not_active", "suspended")),
+        ("activate", "expire", "activate", ("real", "expired")),
+        ("suspend", "activate", "activate", ("not_active", "suspended")),
     ],
 )
 def test_the_strictest_of_several_states_is_in_force(
-    judge: Judge, registry: SqliteRegistry, part: str, batch: str, product: str, answer: tuple[str, str]
+    judge: Judge, registry: SqliteRegistry, code: str, batch: str, product: str, answer: tuple[str, str]
 ) -> None:
-    for table, state in (("parts", part), ("batches", batch), ("products", product)):
-        change(registry, f"UPDATE {table} SET state = '{state}'")
+    for level, action in (("code", code), ("batch", batch), ("product", product)):
+        order(registry, action, level)
 
     assert asked_of(judge, "A1") == answer
 
@@ -117,24 +151,29 @@ def test_the_strictest_of_several_states_is_in_force(
 @pytest.mark.parametrize(
     ("now", "answer"),
     [
-        (AT - 1, ("not_active", "not_active")),
-        (AT, ("real", "active")),
-        (AT + 99, ("real", "active")),
+        (AT, ("not_active", "not_active")),
+        (AT + 49.9, ("not_active", "not_active")),
+        (AT + 50, ("real", "active")),
+        (AT + 99.9, ("real", "active")),
         (AT + 100, ("real", "expired")),
         (AT + 101, ("real", "expired")),
     ],
 )
+@pytest.mark.parametrize("level", ["code", "range", "batch", "product"])
 def test_activation_and_expiry_are_compared_with_the_time_of_the_scan(
-    judge: Judge, registry: SqliteRegistry, now: float, answer: tuple[str, str]
+    judge: Judge, registry: SqliteRegistry, level: str, now: float, answer: tuple[str, str]
 ) -> None:
-    change(registry, f"UPDATE batches SET activates_at = {AT}, expires_at = {AT + 100}")
+    order(registry, "activate", level, at=int(AT) + 50)
+    order(registry, "expire", level, at=int(AT) + 100)
 
     assert asked_of(judge, "A1", asked_at=now) == answer
 
 
-@pytest.mark.parametrize("now", [AT - 1, AT, AT + 100])
+@pytest.mark.parametrize("now", [AT, AT + 50, AT + 100])
 def test_no_time_lifts_a_stricter_state(judge: Judge, registry: SqliteRegistry, now: float) -> None:
-    change(registry, f"UPDATE batches SET state = 'void', activates_at = {AT}, expires_at = {AT + 100}")
+    order(registry, "activate", "batch", at=int(AT) + 50)
+    order(registry, "expire", "batch", at=int(AT) + 100)
+    order(registry, "void", "batch")
 
     assert asked_of(judge, "A1", asked_at=now) == ("fake", "void")
 
@@ -187,35 +226,48 @@ def test_an_unknown_product_gets_no_verdict(judge: Judge, other: dict[str, str],
 
 
 def test_a_registry_that_fails_leaves_the_scan_undecided(judge: Judge, registry: SqliteRegistry) -> None:
-    change(registry, "UPDATE meta SET value = '00000000' WHERE name = 'pepper_id'")
+    with registry.database.writing() as connection:
+        connection.execute("UPDATE meta SET value = '00000000' WHERE name = 'pepper_id'")
 
     with pytest.raises(Undecided, match=r"registry: the registry gives no answer: .* another pepper"):
         judge.judge(question("A1"), late=never)
 
 
+def test_a_registry_that_is_upgraded_in_flight_leaves_the_scan_undecided(
+    judge: Judge, registry: SqliteRegistry
+) -> None:
+    assert asked_of(judge, "A1") == ("real", "active")
+    with registry.database.writing() as connection:
+        connection.pragma("user_version", 99)
+
+    with pytest.raises(Undecided, match=r"registry: .* made by a newer version of scanhook .* install") as undecided:
+        judge.judge(question("A1"), late=never)
+    assert undecided.value.status_hint == 503
+
+
 @pytest.mark.parametrize("result", ["real", "fake", "not_active", None])
 @pytest.mark.parametrize(
-    ("reason", "ext_info", "statement"),
+    ("reason", "ext_info", "action"),
     [
         ("active", "A1", ""),
         ("not_active", "P1", ""),
-        ("suspended", "A1", "UPDATE batches SET state = 'suspended'"),
-        ("recalled", "A1", "UPDATE batches SET state = 'recalled'"),
-        ("expired", "A1", "UPDATE batches SET expires_at = 1"),
-        ("void", "A1", "UPDATE batches SET state = 'void'"),
-        ("stolen", "A1", "UPDATE batches SET state = 'stolen'"),
+        ("suspended", "A1", "suspend"),
+        ("recalled", "A1", "recall"),
+        ("expired", "A1", "expire"),
+        ("void", "A1", "void"),
+        ("stolen", "A1", "stolen"),
         ("unknown_code", "Z9", ""),
-        ("not_loaded", "Z9", "UPDATE products SET loading = 1"),
+        ("not_loaded", "Z9", ""),
         ("no_code", "", ""),
     ],
 )
 def test_a_product_answers_each_reason_as_it_is_set(
-    judge: Judge, registry: SqliteRegistry, reason: str, ext_info: str, statement: str, result: str | None
+    judge: Judge, registry: SqliteRegistry, reason: str, ext_info: str, action: str, result: str | None
 ) -> None:
     own = None if result is None else CodeResult(result)
-    set_product(registry, verdicts={Reason(reason): own})
-    if statement:
-        change(registry, statement)
+    set_product(registry, verdicts={Reason(reason): own}, loading=reason == "not_loaded")
+    if action:
+        order(registry, action, "batch")
 
     assert asked_of(judge, ext_info) == (result, reason)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from scanhook.errors import VerifierFailed
-from scanhook.registry import CodeRecord, LookUp, Normalisation, Product, Reason, State
+from scanhook.registry import CodeRecord, LookUp, Mark, Normalisation, Product, Reason, State
 from scanhook.registry.sqlite import SqliteRegistry
 from scanhook.verdict import Finding, RegistryVerifier, reason_of
 from tests.verdict.questions import question
@@ -43,8 +43,12 @@ def test_what_the_registry_found_goes_along(registry: SqliteRegistry) -> None:
     ],
 )
 def test_every_state_has_its_reason(state: str, reason: str) -> None:
-    code = CodeRecord(batch="B", position=1, states=(State(state),))
+    # Only a file makes a code issued, and only time makes it expired.
+    mark = {"issued": Mark(), "expired": Mark(expires_at=0)}.get(state) or Mark(state=State(state))
+    loaded_as = State.ISSUED if state == "issued" else State.ACTIVE
+    code = CodeRecord(batch="B", position=1, loaded_as=loaded_as, below=(mark,))
 
+    assert code.state_at(0.0) == state
     assert reason_of(LookUp(product=product(), tag=b"", normal="A1", code=code), now=0.0) == reason
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import Counter, Histogram
 
-from scanhook.wire.metrics import Metrics
+from scanhook.wire.metrics import Gauge, Metrics
 from tests.serving import scan_push, verdict_in
 from tests.wire.conftest import Wire
 
@@ -23,6 +23,18 @@ def test_the_figures_of_several_workers_stand_in_their_folder(tmp_path: Path, mo
     metrics.refused("signature")
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
     assert metrics.exposition() == b""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_gauge_is_what_the_worker_that_is_asked_has_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    if workers > 1:
+        monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    gauges = [Gauge(name="scanhook_jars", says="Jars on the shelf.", value=3)]
+    said = Metrics().exposition(gauges).decode()
+    assert said.endswith("# HELP scanhook_jars Jars on the shelf.\n# TYPE scanhook_jars gauge\nscanhook_jars 3.0\n")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("kind", "name"), [(Counter, "inc"), (Histogram, "observe")], ids=["a counter", "a histogram"])

@@ -8,7 +8,7 @@ from scanhook import create_app
 from scanhook.envelope import Format
 from scanhook.settings import load_settings
 from tests.conftest import OPENID
-from tests.serving import compose, scan_push
+from tests.serving import compose, forget_batches, scan_push, unfinish_imports
 from tests.wire.conftest import MONITOR_TOKEN, Wire
 
 ELSEWHERE = "203.0.113.9"
@@ -132,6 +132,24 @@ def test_nobody_can_fill_the_figures_with_words_of_his_own(wire: Wire) -> None:
         fields = {"ToUserName": keys.original_id, "FromUserName": OPENID, "CreateTime": at, **said}
         assert wire.push(compose(fields, keys=keys, at=at)).data == b"success"
     assert not [name for name in wire.figures() if "evilword" in name]
+
+
+def test_the_figures_say_what_staff_should_look_at(wire: Wire) -> None:
+    figures = wire.figures()
+    assert (figures["scanhook_forgotten_batches"], figures["scanhook_imports_unfinished"]) == (0, 0)
+    forget_batches(wire.house)
+    unfinish_imports(wire.house)
+    assert wire.figures()["scanhook_forgotten_batches"] == 0  # counted less than a minute ago
+    figures = Wire(house=wire.house, client=create_app(wire.house).test_client()).figures()
+    assert (figures["scanhook_forgotten_batches"], figures["scanhook_imports_unfinished"]) == (1, 1)
+
+
+def test_a_registry_that_fails_hides_no_other_figure(wire: Wire) -> None:
+    wire.client.post("/wechat/callback", data=b"x")
+    (wire.house.base / "data" / "registry.db").write_bytes(b"nonsense" * 1000)
+    figures = wire.figures()
+    assert figures['scanhook_refusals_total{reason="query"}'] == 1
+    assert "scanhook_forgotten_batches" not in figures
 
 
 def test_figures_are_prometheus_text(shared_wire: Wire) -> None:

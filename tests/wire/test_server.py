@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 
 from scanhook.envelope import Format, Keyring
 from scanhook.sandbox import Push, compose_echo, open_answer
@@ -329,14 +329,14 @@ def test_a_stop_lets_the_scan_in_flight_come_to_its_end(asking_house: House, bra
 def test_every_start_has_a_new_folder_for_its_figures(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     folders: list[Path] = []
 
-    def look(application: BaseApplication) -> None:
+    def look(master: Arbiter) -> None:
         folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
         assert list(folder.iterdir()) == []
         (folder / "counter_1.db").write_bytes(b"of this start")
         folders.append(folder)
-        assert application.cfg.bind == ["127.0.0.1:8000"]
+        assert master.cfg.bind == ["127.0.0.1:8000"]
 
-    monkeypatch.setattr(BaseApplication, "run", look)
+    monkeypatch.setattr(Arbiter, "run", look)
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "put back after the test")
     for _ in range(2):
         run(house, bind="127.0.0.1:8000", workers=1)

@@ -1,0 +1,121 @@
+"""Sorts a stack of tags, finds doubles in it, and counts which guesses hit."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from operator import itemgetter
+from pathlib import Path
+from struct import Struct
+
+from scanhook.registry.guessing import WAYS
+from scanhook.registry.importstore import CodeRow
+from scanhook.registry.spool import GUESSES, RECORD, TAGS, unsorted
+from scanhook.registry.workfolder import WorkFolder, flush_file, storing
+from scanhook.storage import TAG_BYTES
+
+__all__ = ["GUESS", "SortedStack", "Sorter", "rows_of_stack", "sort_stack", "write_stack"]
+
+GUESS = Struct(f">{TAG_BYTES}sB")
+"""A forger's guess: its tag, and the number of the way in which it was made."""
+_WHOLE = Struct(f"{RECORD.size}s")
+_HALVES = Struct(f"{TAG_BYTES}s{RECORD.size - TAG_BYTES}s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SortedStack:
+    """What became of a stack.
+
+    :param codes: how many codes of each pile are in it, without the doubles.
+    :param doubles: the line of each code that stands in an earlier line too, and the earlier line.
+    :param hits: how many guesses of each way hit one of its codes.
+    """
+
+    number: int
+    codes: Mapping[int, int]
+    doubles: Sequence[tuple[int, int]]
+    hits: Sequence[int]
+
+    @property
+    def records(self) -> int:
+        """How many codes are in it, without the doubles."""
+        return sum(self.codes.values())
+
+
+class Sorter:
+    """Sorts stacks, one for each task (see :class:`~scanhook.registry.crew.Crew`).
+
+    :param number: of the helper.
+    """
+
+    def __init__(self, work: WorkFolder, number: int) -> None:  # noqa: ARG002  (every helper's work is made like this)
+        self._work = work
+
+    def __call__(self, number: int) -> SortedStack:
+        """Sort a stack."""
+        return sort_stack(self._work, number)
+
+    def finish(self) -> None:
+        """Do nothing: every stack is on the disk already."""
+
+
+def sort_stack(work: WorkFolder, number: int) -> SortedStack:
+    """Sort a stack and write it to the disk, for good; of equal tags the one of the earliest line is kept.
+
+    :raises StorageError: when the disk cannot take it.
+    """
+    with storing(work.path):
+        files = unsorted(work.path, TAGS, number)
+        records = [record for file in files for (record,) in _WHOLE.iter_unpack(file.read_bytes())]
+        records.sort()
+        doubles: list[tuple[int, int]] = []
+        if len({tag for tag, _ in _HALVES.iter_unpack(b"".join(records))}) < len(records):
+            records, doubles = _without_doubles(records)
+        write_stack(work, number, b"".join(records))
+        hits = _hits(records, unsorted(work.path, GUESSES, number))
+        for file in files:
+            file.unlink()
+    codes = Counter(map(itemgetter(2), RECORD.iter_unpack(b"".join(records))))
+    return SortedStack(number=number, codes=dict(codes), doubles=doubles, hits=hits)
+
+
+def write_stack(work: WorkFolder, number: int, records: bytes) -> None:
+    """Write the sorted records of a stack; they are on the disk when this returns."""
+    path = work.sorted_stack(number)
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.write_bytes(records)
+    flush_file(fresh)
+    fresh.replace(path)
+
+
+def rows_of_stack(work: WorkFolder, number: int) -> Iterator[CodeRow]:
+    """Return the codes of a sorted stack, in order.
+
+    :raises StorageError: when the stack cannot be read.
+    """
+    with storing(work.path):
+        return RECORD.iter_unpack(work.sorted_stack(number).read_bytes())
+
+
+def _without_doubles(records: list[bytes]) -> tuple[list[bytes], list[tuple[int, int]]]:
+    kept, doubles = records[:1], []
+    for before, record in pairwise(records):
+        if before[:TAG_BYTES] != record[:TAG_BYTES]:
+            kept.append(record)
+        else:
+            line = RECORD.unpack(record)[1]
+            doubles.append((line, RECORD.unpack(kept[-1])[1]))
+    return kept, doubles
+
+
+def _hits(records: Sequence[bytes], guesses: Sequence[Path]) -> list[int]:
+    hits = [0] * len(WAYS)
+    for file in guesses:
+        for tag, way in GUESS.iter_unpack(file.read_bytes()):
+            place = bisect_left(records, tag)
+            hits[way] += place < len(records) and records[place].startswith(tag)
+        file.unlink()
+    return hits

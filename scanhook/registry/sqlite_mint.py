@@ -1,0 +1,95 @@
+"""Minted files in the SQLite registry: who took which, and the mints whose file did not come to be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+
+from scanhook.clock import Clock
+from scanhook.registry.change import Handover
+from scanhook.registry.mintstore import OpenMint
+from scanhook.storage import Database, rows_of
+
+__all__ = ["SqliteMints"]
+
+_WHO, _WHY = "scanhook", "the mint was interrupted before its file lay there"
+
+_PROMISE = """
+INSERT INTO handovers (import_id, batch_id, path, taken_by, recipient, sha256, at, done)
+SELECT import_id, batch_id, ?, ?, ?, ?, ?, 0 FROM parts WHERE import_id = ?
+"""
+# One that is being dropped still has its part.
+_OPEN_MINTS = """
+SELECT i.id, i.options, coalesce(h.sha256, ''), i.shown FROM imports AS i
+LEFT JOIN handovers AS h ON h.import_id = i.id
+WHERE i.kind = 'mint' AND (i.phase IN ('reading', 'loading') OR h.done = 0
+  OR (i.phase = 'dropped' AND i.id IN (SELECT import_id FROM parts)))
+ORDER BY i.id
+"""
+_ITS_BATCH = """
+SELECT id, name FROM batches WHERE id = (SELECT batch_id FROM parts WHERE import_id = ?)
+AND (SELECT count(*) FROM parts WHERE batch_id = batches.id) = 1
+"""
+_ADD_UNDO = """
+INSERT INTO changes (at, who, why, action, level, product_id, batch_id, codes, details, undoes)
+SELECT ?, ?, ?, 'undo', level, product_id, batch_id, codes, '{}', id FROM changes WHERE id = ?
+"""
+
+
+class SqliteMints:
+    """The half of the SQLite registry that minting uses, beside that for imports."""
+
+    def __init__(self, database: Database, *, clock: Clock) -> None:
+        self.database = database
+        self._clock = clock
+
+    def promise_handover(self, import_id: int, handover: Handover) -> None:
+        """Write down who will take the file of a mint."""
+        with self.database.writing() as connection:
+            connection.execute(
+                _PROMISE,
+                (handover.path, handover.taken_by, handover.recipient, handover.sha256, handover.at, import_id),
+            )
+
+    def note_handover(self, import_id: int) -> None:
+        """Write down that the file of a mint lies where it should."""
+        with self.database.writing() as connection:
+            connection.execute("UPDATE handovers SET done = 1 WHERE import_id = ?", (import_id,))
+
+    def open_mints(self) -> Iterator[OpenMint]:
+        """Return every mint that has begun and whose file is not noted."""
+        with self.database.reading() as connection:
+            rows = rows_of(connection, _OPEN_MINTS)
+        for import_id, options, sha256, shown in rows:
+            path = Path(json.loads(options)["path"])
+            yield OpenMint(import_id=import_id, path=path, sha256=sha256, is_shown=bool(shown))
+
+    def hide_mint(self, import_id: int) -> None:
+        """Make a mint whose file is not noted invisible again."""
+        with self.database.writing() as connection:
+            connection.execute("DELETE FROM handovers WHERE import_id = ? AND done = 0", (import_id,))
+            find = "SELECT change_id FROM imports WHERE id = ? AND shown = 1"
+            change_id = connection.execute(find, (import_id,)).get
+            if change_id is None:
+                return
+            connection.execute(_ADD_UNDO, (int(self._clock.now()), _WHO, _WHY, change_id))
+            undo_id = connection.last_insert_rowid()
+            connection.execute("UPDATE changes SET undone_by = ? WHERE id = ?", (undo_id, change_id))
+            connection.execute(
+                "UPDATE imports SET shown = 0, phase = 'loading', ended_at = NULL WHERE id = ?", (import_id,)
+            )
+            for batch_id, name in rows_of(connection, _ITS_BATCH, (import_id,)):
+                _part_from_history(connection, batch_id, name)
+
+
+def _part_from_history(connection: apsw.Connection, batch_id: int, name: str) -> None:
+    """Name a batch in its history by its name, since it will be dropped, and its number may come to mean another."""
+    connection.execute("DELETE FROM ranges WHERE batch_id = ?", (batch_id,))
+    connection.execute(
+        "UPDATE changes SET batch_id = NULL, details = json_set(details, '$.batch', ?) WHERE batch_id = ?",
+        (name, batch_id),
+    )
+    connection.execute("DELETE FROM befores WHERE batch_id = ?", (batch_id,))

@@ -1,0 +1,49 @@
+"""``/api/v1``: what programs ask and order. One module for each group of operations; ``serve`` answers them all."""
+
+from __future__ import annotations
+
+import json
+
+from flask import Blueprint, Response, request
+
+from scanhook.wire.api import batches, changes, codes, history, imports, products, scans, verdicts
+from scanhook.wire.api.openapi import write_openapi
+from scanhook.wire.api.operation import Call, Operation, Told
+from scanhook.wire.api.serve import add_operations
+from scanhook.wire.service import Service
+
+__all__ = ["OPERATIONS", "add_api"]
+
+
+def _describe(_call: Call) -> Told:
+    server = request.script_root + request.path.removesuffix("/openapi.json")
+    document = write_openapi(OPERATIONS, server=server)
+    return Told(content=Response(json.dumps(document, ensure_ascii=False), content_type="application/json"))
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    *products.OPERATIONS,
+    *batches.OPERATIONS,
+    *history.OPERATIONS,
+    *changes.OPERATIONS,
+    *codes.OPERATIONS,
+    *imports.OPERATIONS,
+    *scans.OPERATIONS,
+    *verdicts.OPERATIONS,
+    Operation(
+        id="describe",
+        method="GET",
+        path="/openapi.json",
+        tag="openapi",
+        summary="Describe all of this, as OpenAPI 3.1.",
+        scope=None,
+        handle=_describe,
+        answer=None,
+    ),
+)
+"""Everything that the API can do."""
+
+
+def add_api(blueprint: Blueprint, service: Service) -> None:
+    """Add the API to a blueprint."""
+    add_operations(blueprint, service, OPERATIONS)

@@ -1,0 +1,128 @@
+"""The housekeeper's round: everything that must happen now and then, and that no scan may wait for.
+
+Each duty is for itself: what fails is logged and tried again in the next round, and keeps nobody else from his.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from scanhook.errors import ScanhookError
+from scanhook.journal import JournalStore, retain
+from scanhook.registry import Batch, RegistryStore
+from scanhook.registry.mint import settle_mints
+from scanhook.settings import Settings
+from scanhook.storage.lease import Lease
+from scanhook.wire.attention import forgotten_batches
+from scanhook.wire.leftovers import clear_leftovers
+from scanhook.wire.log import log
+
+__all__ = ["HOUSEKEEPER", "ROUND_S", "Round", "do_round"]
+
+HOUSEKEEPER = "housekeeper"
+"""The name of the lease that the acting housekeeper holds."""
+ROUND_S = 60.0
+"""From the begin of one round to that of the next."""
+_WARN_EVERY_S = 86_400
+_WARNINGS_MAX = 100
+"""In one round; the others have their turn in the next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """What the duties of one round work on.
+
+    :param lease: held by whoever does this; keeps when each forgotten batch was warned about.
+    :param now: seconds since 1970.
+    """
+
+    settings: Settings
+    registry: RegistryStore
+    journal: JournalStore
+    lease: Lease
+    now: float
+
+
+def do_round(this: Round) -> dict[str, Any]:
+    """Do every duty.
+
+    :returns: what each of them did, by its name; ``None`` where it failed, which is in the log then.
+    """
+    return {name: _try(name, duty, this) for name, duty in _DUTIES.items()}
+
+
+def _try(name: str, duty: Callable[[Round], Any], this: Round) -> Any:
+    try:
+        return duty(this)
+    except (ScanhookError, OSError) as error:
+        log.error("housekeeping failed", duty=name, why=str(error))
+    except Exception as error:  # noqa: BLE001  (what nobody thought of must not end the housekeeper either)
+        log.error("housekeeping failed", duty=name, why=type(error).__name__)
+    return None
+
+
+def _retain(this: Round) -> dict[str, int]:
+    keep = this.settings.journal
+    return asdict(
+        retain(
+            this.journal,
+            now=this.now,
+            keep_openid_days=keep.keep_openid_days,
+            keep_scans_days=keep.keep_scans_days,
+        )
+    )
+
+
+def _warn(this: Round) -> int:
+    """Warn about each forgotten batch once a day; returns how many are forgotten."""
+    warned = {name: at for name, at in _warned(this.lease).items() if at <= this.now < at + _WARN_EVERY_S}
+    before, count, hours = len(warned), 0, this.settings.registry.unactivated_hours
+    for batch in forgotten_batches(this.registry, now=this.now, hours=hours):
+        count += 1
+        if str(batch.id) not in warned and len(warned) - before < _WARNINGS_MAX:
+            _warn_of(batch, this.now)
+            warned[str(batch.id)] = this.now
+    if len(warned) > before:
+        this.lease.write(json.dumps(warned))
+    return count
+
+
+def _warn_of(batch: Batch, now: float) -> None:
+    log.warning(
+        "attention",
+        why="minted, and nothing of it was ever activated",
+        account=batch.product.account,
+        product=f"{batch.product.key_standard}/{batch.product.key_str}",
+        batch=batch.name,
+        hours=int((now - batch.made_at) / 3600),
+        codes=batch.codes,
+    )
+
+
+def _warned(lease: Lease) -> dict[str, float]:
+    """Return when each batch was warned about; a lease that was torn while it was written says nothing."""
+    try:
+        written = json.loads(lease.read())
+        return {str(name): float(at) for name, at in written.items()}
+    except (ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _settle(this: Round) -> int:
+    # Settling holds the one place for imports: not every minute for nothing.
+    return settle_mints(this.registry) if any(True for _ in this.registry.open_mints()) else 0
+
+
+def _clear(this: Round) -> list[str]:
+    return clear_leftovers(this.registry, now=this.now)
+
+
+_DUTIES: Mapping[str, Callable[[Round], Any]] = {
+    "retention": _retain,
+    "forgotten_batches": _warn,
+    "mints_taken_back": _settle,
+    "deleted": _clear,
+}

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import os
+import re
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from scanhook.settings import House
+from scanhook.storage import StorageUrl
+from scanhook.storage.lease import take_lease
+from scanhook.wire.service import keyring
+from tests.cli.conftest import run, run_json
+from tests.serving import Server, forget_batches, scan_push, serving, verdict_in, wait_for
+
+
+@pytest.fixture(autouse=True)
+def _as_eager_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test of this process be nice to the others for the rest of its life."""
+    monkeypatch.setattr(os, "nice", lambda _steps: 0)
+
+
+def at_work(server: Server) -> list[int]:
+    """Return the process ids of the housekeepers that began to work."""
+    return [int(pid) for pid in re.findall(r'"the housekeeper is at work" pid=(\d+)', server.log())]
+
+
+def waiting(server: Server) -> list[int]:
+    return [int(pid) for pid in re.findall(r'"the housekeeper waits: another one is at work" pid=(\d+)', server.log())]
+
+
+def is_there(pid: int) -> bool:
+    with suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return True
+    return False
+
+
+def test_one_round_does_everything_and_ends(stocked: House) -> None:
+    report = {
+        "retention": {"scans": 0, "events": 0, "openids": 0},
+        "forgotten_batches": 0,
+        "mints_taken_back": 0,
+        "deleted": [],
+    }
+    assert run_json("housekeeper", "--once") == report
+    forget_batches(stocked)
+    (stocked.base / "data" / "uploads").mkdir(mode=0o700)
+    old = stocked.base / "data" / "uploads" / "old.csv"
+    old.touch()
+    os.utime(old, (0, 0))
+    assert run("housekeeper", "--once").stdout.splitlines() == [
+        "retention: scans 0, events 0, openids 0",
+        "forgotten_batches: 1",
+        "mints_taken_back: 0",
+        "deleted: uploads/old.csv",
+    ]
+    assert not old.exists()
+
+
+def test_a_round_beside_another_housekeeper_is_refused(shop: House) -> None:
+    lease = take_lease(StorageUrl(engine="sqlite", folder=shop.base / "data"), "housekeeper")
+    assert lease is not None
+    with lease:
+        said = run("housekeeper", "--once", code=1).stderr
+    assert said == ("error: another housekeeper is at work on this storage; `scanhook serve` starts one by itself\n")
+    run("housekeeper", "--once")
+
+
+def test_a_round_that_fails_says_so(stocked: House) -> None:
+    connection_gone = stocked.base / "data" / "journal.db"
+    connection_gone.write_bytes(b"nonsense" * 1000)
+    said = run("housekeeper", "--once", code=1).stderr
+    assert said.startswith(f"error: {connection_gone}: it is not a database: ")
+
+
+def test_a_storage_that_is_not_there_is_not_made(shop: House) -> None:
+    (shop.base / "data").rename(shop.base / "lost")
+    said = run("housekeeper", "--once", code=1).stderr
+    assert said.startswith(f"error: {shop.base / 'data' / 'housekeeper.lock'}: ")
+    assert not (shop.base / "data").exists()
+
+
+def test_the_service_has_one_housekeeper_that_comes_back_and_goes_with_it(stocked: House, tmp_path: Path) -> None:
+    forget_batches(stocked)
+    with serving(stocked, tmp_path, workers=2) as server:
+        keys = keyring(stocked.settings.accounts["main"])
+        wait_for(lambda: at_work(server), "the housekeeper is at work")
+        wait_for(lambda: "batch=winter" in server.log(), "it has warned of the forgotten batch")
+        (first,) = at_work(server)
+        os.kill(first, signal.SIGKILL)
+        answer = server.push(scan_push(keys=keys))
+        assert (answer.status, verdict_in(answer.body, keys=keys)) == (200, "real")
+        assert server.request("GET", "/readyz").status == 200
+        assert server.figures()["scanhook_forgotten_batches"] == 1
+        wait_for(lambda: len(at_work(server)) == 2, "another one is at work")
+        second = at_work(server)[-1]
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(20) == 0
+        assert not is_there(first)
+        assert not is_there(second)
+        assert server.log().count("batch=winter") == 1
+        assert waiting(server) == []
+
+
+def test_of_two_services_on_a_storage_one_keeps_house_until_it_is_gone(stocked: House, tmp_path: Path) -> None:
+    with serving(stocked, tmp_path) as one:
+        wait_for(lambda: at_work(one), "the first housekeeper is at work")
+        with serving(stocked, tmp_path) as other:
+            wait_for(lambda: waiting(other), "the second one waits")
+            assert at_work(other) == []
+            os.kill(one.process.pid, signal.SIGKILL)  # nobody is left to end its housekeeper
+            wait_for(lambda: at_work(other), "the second one has taken over")
+            assert at_work(other) == waiting(other)

@@ -1,0 +1,380 @@
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scanhook.errors import Refused, StorageError
+from scanhook.registry import ImportReport, State, import_codes
+from scanhook.registry.importstore import Phase
+from scanhook.registry.loading import drop_import
+from scanhook.registry.sqlite import SqliteRegistry
+from scanhook.storage import Pepper, rows_of
+from tests.registry.codes import CLOCK, EAN, code_file, ean_lines
+
+CODES = [f"A{number}" for number in range(6)]
+COUNT = 20_000
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "codes.csv"
+
+
+@pytest.fixture
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let few codes take many blocks, stacks and transactions."""
+    monkeypatch.setattr("scanhook.registry.codefile.BLOCK_BYTES", 60)
+    monkeypatch.setattr("scanhook.registry.spool._STACK_CODES", 1)
+    for name in ("FIRST_ROWS", "ROWS_MIN", "ROWS_MAX"):
+        monkeypatch.setattr(f"scanhook.registry.loading.{name}", 2)
+    monkeypatch.setattr("scanhook.registry.loading.PAUSE_S", 0.0)
+
+
+def importing(store: SqliteRegistry, path: Path, pepper: Pepper, **options: Any) -> ImportReport:
+    return import_codes(store, path, pepper=pepper, account="main", **options)
+
+
+def found(store: SqliteRegistry, *codes: str) -> list[tuple[str, int] | None]:
+    records = [store.look_up("main", *EAN, code).code for code in codes]
+    return [(record.batch, record.position) if record else None for record in records]
+
+
+def rows_in(store: SqliteRegistry, table: str) -> int:
+    ((count,),) = rows_of(store.database.connection, f"SELECT count(*) FROM {table}")
+    return int(count)
+
+
+def phases(store: SqliteRegistry) -> list[Phase]:
+    return [found.phase for found in store.imports()]
+
+
+class Stop(BaseException):
+    """Stands for whatever ends an import: an error, or somebody's Ctrl-C."""
+
+
+def stop_at(what: str, done: int) -> Callable[[str, int, int], None]:
+    def progress(now: str, so_far: int, _total: int) -> None:
+        if (now, so_far) == (what, done):
+            raise Stop
+
+    return progress
+
+
+def run_killed(store: SqliteRegistry, path: Path, at: str) -> None:
+    killed = subprocess.run(
+        [sys.executable, "-m", "tests.registry.killed_import", str(store.folder), str(path), at],
+        cwd=Path(__file__).parents[2],
+        check=False,
+        timeout=30,
+    )
+    assert killed.returncode == -signal.SIGKILL
+
+
+def leave_half(store: SqliteRegistry, path: Path, pepper: Pepper, *codes: str) -> None:
+    """Store four codes of a file, and stop."""
+    with pytest.raises(Stop):
+        importing(store, code_file(path, *ean_lines(*codes)), pepper, progress=stop_at("load", 4))
+
+
+@pytest.mark.parametrize(
+    ("at", "rows", "phase"),
+    [("read:60", 0, Phase.READING), ("sort:1", 0, Phase.READING), ("load:2", 2, Phase.LOADING), ("load:6", 6, Phase.LOADING)],
+)
+@pytest.mark.usefixtures("small_steps")
+def test_an_import_that_is_killed_leaves_nothing_visible_and_is_finished_by_the_same_command(
+    store: SqliteRegistry, path: Path, pepper: Pepper, at: str, rows: int, phase: Phase
+) -> None:
+    code_file(path, *ean_lines(*CODES))
+    at = at if at != "read:60" else f"read:{path.stat().st_size}"
+    run_killed(store, path, at)
+
+    assert (rows_in(store, "codes"), phases(store)) == (rows, [phase])
+    assert found(store, *CODES) == [None] * 6
+    assert list(store.products()) == []
+    assert store.batches() == []
+
+    report = importing(store, path, pepper)
+
+    assert (report.codes, report.finished) == (6, True)
+    assert (report.went_on_at is None) is (phase is Phase.READING)
+    assert found(store, *CODES) == [("codes", position) for position in range(1, 7)]
+    assert rows_in(store, "codes") == 6
+    assert [batch.codes for batch in store.batches()] == [6]
+    assert list(store.folder.glob("import-*")) == []
+
+
+def test_an_import_that_is_killed_again_and_again_is_finished_in_the_end(store: SqliteRegistry, path: Path) -> None:
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    codes = [f"{number:06}" for number in range(COUNT)]
+    code_file(path, *ean_lines(*codes, status="inactive"))
+    command = [sys.executable, "-m", "tests.registry.killed_import", str(store.folder), str(path), "-"]
+
+    for wait in (chance.uniform(0.2, 1.2), chance.uniform(0.3, 0.9), chance.uniform(0.4, 0.8), None):
+        process = subprocess.Popen(command, cwd=Path(__file__).parents[2])
+        try:
+            process.wait(wait)
+            break
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            assert found(store, codes[0], codes[-1]) == [None, None] or store.imports()[0].phase is Phase.DONE
+
+    assert process.returncode == 0
+    ((count, tags, positions, last),) = rows_of(
+        store.database.connection, "SELECT count(*), count(DISTINCT tag), count(DISTINCT position), max(position) FROM codes"
+    )
+    assert (count, tags, positions, last) == (COUNT, COUNT, COUNT, COUNT)
+    assert [(batch.codes, batch.positions) for batch in store.batches()] == [(COUNT, COUNT)]
+    assert found(store, *codes[::997]) == [("codes", position) for position in range(1, COUNT + 1, 997)]
+    assert len(store.changes()) == 1
+
+
+@pytest.mark.usefixtures("small_steps")
+@pytest.mark.parametrize("done", [2, 4])
+def test_an_import_that_is_stopped_goes_on_where_it_was(
+    store: SqliteRegistry, path: Path, pepper: Pepper, done: int
+) -> None:
+    code_file(path, *ean_lines(*CODES))
+    with pytest.raises(Stop):
+        importing(store, path, pepper, progress=stop_at("load", done))
+    told: list[tuple[str, int, int]] = []
+
+    report = importing(store, path, pepper, progress=lambda *step: told.append(step))
+
+    assert report.import_id == 1
+    assert report.went_on_at is not None
+    assert 0 < report.went_on_at <= done / 6
+    assert "read" not in {what for what, _, _ in told}
+    assert ("load", 6, 6) == told[-1]
+    assert found(store, *CODES) == [("codes", position) for position in range(1, 7)]
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_other_options_begin_another_import(store: SqliteRegistry, path: Path, pepper: Pepper) -> None:
+    leave_half(store, path, pepper, *CODES)
+
+    report = importing(store, path, pepper, batch="B-9")
+
+    assert (report.went_on_at, report.import_id) == (None, 2)
+    assert found(store, "A0", "A5") == [("B-9", 1), ("B-9", 6)]
+    assert phases(store) == [Phase.DONE, Phase.LOADING]
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_a_file_that_has_changed_is_begun_anew(store: SqliteRegistry, path: Path, pepper: Pepper) -> None:
+    leave_half(store, path, pepper, *CODES)
+
+    report = importing(store, code_file(path, *ean_lines("A5", "B1")), pepper)
+
+    assert (report.went_on_at, report.codes) == (None, 2)
+    assert found(store, "A5", "B1", "A0") == [("codes", 1), ("codes", 2), None]
+    assert phases(store) == [Phase.DONE, Phase.DROPPED]
+    assert rows_in(store, "codes") == 2
+    assert list(store.folder.glob("import-*")) == []
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_what_a_stopped_import_left_can_come_back_in_another_file(
+    store: SqliteRegistry, path: Path, pepper: Pepper
+) -> None:
+    leave_half(store, path, pepper, *CODES)
+    other = code_file(path.with_name("other.csv"), *ean_lines(*reversed(CODES), status="inactive"))
+
+    assert importing(store, other, pepper).codes == 6
+
+    assert found(store, "A5", "A0") == [("other", 1), ("other", 6)]
+    assert [(batch.name, batch.codes) for batch in store.batches()] == [("other", 6)]
+
+
+@pytest.mark.usefixtures("small_steps")
+@pytest.mark.parametrize("skip_bad", [False, True])
+def test_a_stopped_import_finds_what_another_has_brought_meanwhile(
+    store: SqliteRegistry, path: Path, pepper: Pepper, *, skip_bad: bool
+) -> None:
+    code_file(path, *ean_lines(*CODES))
+    with pytest.raises(Stop):
+        importing(store, path, pepper, progress=stop_at("load", 4), skip_bad=skip_bad)
+    other = code_file(path.with_name("other.csv"), *ean_lines("A4", "A1"))
+    importing(store, other, pepper)
+
+    report = importing(store, path, pepper, skip_bad=skip_bad)
+
+    assert (report.finished, report.refused) == (skip_bad, 2)
+    assert report.rejects is not None
+    assert report.rejects.read_text() == (
+        "line,reason\n3,its code is registered already\n6,its code is registered already\n"
+    )
+    kept = {True: [("codes", 1), ("other", 2), ("codes", 3)], False: [None, ("other", 2), None]}
+    assert found(store, "A0", "A1", "A2") == kept[skip_bad]
+    assert rows_in(store, "codes") == (6 if skip_bad else 2)
+    assert phases(store) == [Phase.DONE, Phase.DONE if skip_bad else Phase.REFUSED]
+    assert list(store.folder.glob("import-*")) == []
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_an_import_whose_rows_were_taken_over_stores_all_of_them_again(
+    store: SqliteRegistry, path: Path, pepper: Pepper
+) -> None:
+    leave_half(store, path, pepper, *CODES)
+    other = path.with_name("other.csv")
+    leave_half(store, other, pepper, *reversed(CODES))
+    with store.importing():
+        drop_import(store, store.imports()[0], progress=lambda *_step: None)
+
+    assert rows_in(store, "codes") < 4
+    assert importing(store, code_file(path, *ean_lines(*CODES)), pepper).codes == 6
+    assert found(store, *CODES) == [("codes", position) for position in range(1, 7)]
+    assert rows_in(store, "codes") == 6
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_positions_of_a_batch_are_taken_by_unfinished_imports_too(
+    store: SqliteRegistry, path: Path, pepper: Pepper
+) -> None:
+    leave_half(store, path, pepper, *CODES)
+    other = code_file(path.with_name("other.csv"), *ean_lines("B1", "B2"))
+    importing(store, other, pepper, batch="codes")
+
+    importing(store, path, pepper)
+
+    assert found(store, "A0", "A5", "B1", "B2") == [("codes", 1), ("codes", 6), ("codes", 7), ("codes", 8)]
+    assert [batch.positions for batch in store.batches()] == [8]
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_an_import_whose_folder_is_gone_is_begun_anew(store: SqliteRegistry, path: Path, pepper: Pepper) -> None:
+    leave_half(store, path, pepper, *CODES)
+    (store.folder / "import-1" / "manifest.json").unlink()
+    parts = rows_of(store.database.connection, "SELECT id FROM parts")
+
+    report = importing(store, path, pepper)
+
+    assert (report.codes, report.went_on_at) == (6, None)
+    assert phases(store) == [Phase.DONE, Phase.DROPPED]
+    assert rows_of(store.database.connection, "SELECT id FROM parts") != parts
+    assert [batch.codes for batch in store.batches()] == [6]
+    assert all(found(store, *CODES))
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_an_import_that_is_given_up_leaves_nothing(store: SqliteRegistry, path: Path, pepper: Pepper) -> None:
+    leave_half(store, path, pepper, *CODES)
+
+    drop_import(store, store.imports()[0], progress=lambda *_step: None)
+
+    assert {rows_in(store, table) for table in ("products", "batches", "parts", "codes")} == {0}
+    assert phases(store) == [Phase.DROPPED]
+    assert list(store.folder.glob("import-*")) == []
+    with pytest.raises(Refused, match="the import 1 is dropped: only one that is not finished can be dropped"):
+        drop_import(store, store.imports()[0], progress=lambda *_step: None)
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_a_drop_that_is_stopped_can_be_begun_again(store: SqliteRegistry, path: Path, pepper: Pepper) -> None:
+    leave_half(store, path, pepper, *CODES)
+    with pytest.raises(Stop):
+        drop_import(store, store.imports()[0], progress=stop_at("drop", 2))
+    assert importing(store, code_file(path.with_name("other.csv"), *ean_lines("C1")), pepper).codes == 1
+
+    drop_import(store, store.imports()[1], progress=lambda *_step: None)
+
+    assert rows_in(store, "codes") == 1
+    assert rows_in(store, "parts") == 1
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_part_numbers_never_come_to_mean_something_else(store: SqliteRegistry, path: Path, pepper: Pepper) -> None:
+    leave_half(store, path, pepper, *CODES)
+    (store.folder / "import-1" / "manifest.json").unlink()
+    drop_import(store, store.imports()[0], progress=lambda *_step: None)
+    assert rows_in(store, "codes") == 4
+
+    other = code_file(path.with_name("other.csv"), *ean_lines("C1", status="inactive"))
+    importing(store, other, pepper)
+
+    assert found(store, *CODES, "C1") == [None] * 6 + [("other", 1)]
+
+
+def test_a_finished_import_cannot_be_given_up(store: SqliteRegistry, path: Path, pepper: Pepper) -> None:
+    importing(store, code_file(path, *ean_lines("A1")), pepper)
+
+    with pytest.raises(Refused, match="the import 1 is done: only one that is not finished can be dropped"):
+        drop_import(store, store.imports()[0], progress=lambda *_step: None)
+
+    assert found(store, "A1") == [("codes", 1)]
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_a_product_of_a_stopped_import_can_neither_be_added_nor_is_it_there(
+    store: SqliteRegistry, path: Path, pepper: Pepper
+) -> None:
+    leave_half(store, path, pepper, *CODES)
+    product = store.draft_product("main", *EAN)
+
+    assert store.find_product("main", *EAN) is None
+    with pytest.raises(Refused, match=r"import the file again"):
+        store.add_product(product)
+
+    importing(store, path, pepper)
+    store.save_product(replace(product, loading=True))
+    assert store.find_product("main", *EAN) == replace(product, loading=True)
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_a_registry_that_can_take_no_more_is_told_and_the_import_goes_on_later(
+    store: SqliteRegistry, path: Path, pepper: Pepper
+) -> None:
+    code_file(path, *ean_lines(*CODES))
+    connection = store.database.connection
+
+    def break_it(what: str, done: int, _total: int) -> None:
+        if (what, done) == ("load", 2):
+            connection.execute("CREATE TRIGGER t BEFORE INSERT ON codes BEGIN SELECT raise(FAIL, 'x'); END")
+
+    with pytest.raises(StorageError, match="6 codes are read and sorted already: run the same command again to go on"):
+        importing(store, path, pepper, progress=break_it)
+
+    assert found(store, *CODES) == [None] * 6
+    connection.execute("DROP TRIGGER t")
+    assert importing(store, path, pepper).codes == 6
+    assert found(store, *CODES) == [("codes", position) for position in range(1, 7)]
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_a_storage_without_room_for_the_tags_is_told(
+    store: SqliteRegistry, path: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("scanhook.registry.sorting.write_stack", full)
+
+    with pytest.raises(StorageError, match=r"cannot be sorted in .*: No space left on device: make room there"):
+        importing(store, code_file(path, *ean_lines(*CODES)), pepper)
+
+    assert phases(store) == [Phase.FAILED]
+    assert list(store.folder.glob("import-*")) == []
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_the_rows_of_a_stopped_import_do_not_stand_in_the_way_of_a_dry_run(
+    store: SqliteRegistry, path: Path, pepper: Pepper
+) -> None:
+    leave_half(store, path, pepper, *CODES)
+
+    assert importing(store, path, pepper, dry_run=True).codes == 6
+    report = importing(store, path, pepper)
+
+    assert report.went_on_at is not None
+    assert [pile.state for pile in report.piles] == [State.ACTIVE]
+    assert CLOCK.now() == store.imports()[0].ended_at

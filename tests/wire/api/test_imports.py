@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scanhook.registry.importstore import Phase
+from scanhook.wire.api import imports
+from tests.serving import wait_for
+from tests.wire.api.conftest import GENUINE, Api
+
+HEADER = "keystandard,keystr,extinfo,status,batch\n"
+FILE = HEADER + "qrcode,moment-frame,UPLOADED001,active,spring\nqrcode,moment-frame,UPLOADED002,inactive,\n"
+TWICE = HEADER + "qrcode,moment-frame,GENUINE0001,active,x\nqrcode,moment-frame,UPLOADED003,active,x\n"
+_ENDS = ("done", "refused", "failed", "interrupted")
+
+
+def upload(api: Api, content: bytes | str = FILE, query: str = "", **more: Any) -> Any:
+    body = content.encode() if isinstance(content, str) else content
+    headers = {"Content-Type": "text/csv"} | dict(more.pop("headers", {}))
+    return api("POST", f"/imports{query}", data=body, headers=headers, **more)
+
+
+def ended(api: Api, import_id: int) -> Any:
+    """Wait until an import has ended and show it."""
+    wait_for(lambda: api.get(f"/imports/{import_id}")["phase"] in _ENDS, "the import has ended")
+    return api.get(f"/imports/{import_id}")
+
+
+def left(api: Api) -> list[str]:
+    """Return what lies in the folder of uploads, without the locks."""
+    folder = api.house.base / "data" / "uploads"
+    return sorted(path.name for path in folder.iterdir() if path.suffix != ".lock") if folder.exists() else []
+
+
+def verdict(api: Api, extinfo: str) -> str:
+    return str(api.post("/codes/check", GENUINE | {"extinfo": extinfo})["reason"])
+
+
+def test_an_upload_is_imported_by_a_process_of_its_own(api: Api) -> None:
+    response = upload(api, query="?file=new.csv&why=the+spring+batch", scope="operate")
+    assert response.status_code == 202
+    assert response.headers["Location"] == f"/api/v1/imports/{response.json['id']}"
+    assert response.json["phase"] in ("queued", "reading", "loading", "done")
+    told = ended(api, response.json["id"])
+    assert {
+        name: told[name] for name in ("phase", "kind", "file", "who", "why", "codes", "refused", "error", "rejects")
+    } == {
+        "phase": "done",
+        "kind": "import",
+        "file": "new.csv",
+        "who": "api:operate-key",
+        "why": "the spring batch",
+        "codes": 2,
+        "refused": 0,
+        "error": None,
+        "rejects": False,
+    }
+    assert (told["done"], told["total"], told["resumable"], told["dry_run"]) == (2, 2, False, False)
+    assert [verdict(api, code) for code in ("UPLOADED001", "UPLOADED002")] == ["active", "not_active"]
+    assert [batch["name"] for batch in api.get("/batches")["items"]][2:] == ["spring", "new"]
+    assert left(api) == []
+    assert api.get("/imports", scope="read")["items"][0] == told
+    assert api.get(f"/changes/{told['change']}")["action"] == "import"
+
+
+def test_a_gzipped_upload_without_a_length_is_imported(api: Api) -> None:
+    body = io.BytesIO(gzip.compress(FILE.encode()))
+    response = upload(
+        api,
+        b"",
+        "?batch=given",
+        input_stream=body,
+        headers={"Content-Type": "application/gzip", "Transfer-Encoding": "chunked"},
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+    assert ended(api, response.json["id"])["codes"] == 2
+    assert "given" in [batch["name"] for batch in api.get("/batches")["items"]]
+
+
+def test_one_refused_line_refuses_the_file_and_the_list_says_which(api: Api) -> None:
+    told = ended(api, upload(api, TWICE).json["id"])
+    assert (told["phase"], told["refused"], told["rejects"]) == ("refused", 1, True)
+    rejects = api("GET", f"/imports/{told['id']}/rejects", scope="read")
+    assert rejects.text.replace("\r", "") == "line,reason\n2,its code is registered already\n"
+    rejects.close()
+    assert verdict(api, "UPLOADED003") == "unknown_code"
+    again = ended(api, upload(api, TWICE, "?skip_bad=true").json["id"])
+    assert (again["phase"], again["refused"], again["codes"]) == ("done", 1, 1)
+    assert verdict(api, "UPLOADED003") == "active"
+    assert left(api) == [f"{told['id']}.rejects.csv", f"{again['id']}.rejects.csv"]
+
+
+def test_a_dry_run_tells_everything_and_imports_nothing(api: Api) -> None:
+    told = ended(api, upload(api, query="?dry_run=true").json["id"])
+    assert (told["phase"], told["dry_run"], told["codes"], told["change"]) == ("done", True, 2, None)
+    assert verdict(api, "UPLOADED001") == "unknown_code"
+    assert ended(api, upload(api, TWICE, "?dry_run=true").json["id"])["phase"] == "refused"
+
+
+def test_a_file_that_is_no_code_file_is_refused_without_a_path_of_this_machine(api: Api) -> None:
+    told = ended(api, upload(api, "a,b\n1,2\n", "?file=wrong.csv").json["id"])
+    assert told["phase"] == "refused"
+    assert told["error"].startswith("wrong.csv")
+    assert str(api.house.base) not in str(told)
+    assert left(api) == []
+
+
+def test_an_import_whose_process_is_gone_is_interrupted_and_can_be_resumed(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(imports, "start_import", lambda _house, _import_id, claim: claim.close())
+        told = upload(api).json
+    assert (told["phase"], told["resumable"]) == ("interrupted", True)
+    resumed = api("POST", f"/imports/{told['id']}/resume", scope="operate")
+    assert resumed.status_code == 202
+    assert ended(api, told["id"])["phase"] == "done"
+    assert verdict(api, "UPLOADED001") == "active"
+    assert api.problem("POST", f"/imports/{told['id']}/resume")["status"] == 409
+
+
+def test_an_import_that_runs_cannot_be_resumed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    claims: list[Any] = []
+    monkeypatch.setattr(imports, "start_import", lambda _house, _import_id, claim: claims.append(claim))
+    told = upload(api).json
+    assert (told["phase"], told["resumable"]) == ("queued", False)
+    assert "is running" in api.problem("POST", f"/imports/{told['id']}/resume")["detail"]
+    claims[0].close()
+    assert api.get(f"/imports/{told['id']}")["phase"] == "interrupted"
+
+
+def test_what_the_disk_keeps_is_private(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imports, "start_import", lambda _house, _import_id, claim: claim.close())
+    upload(api)
+    folder = api.house.base / "data" / "uploads"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "headers", "status"),
+    [
+        ("", b"", {}, 400),
+        ("", FILE, {"Content-Type": "multipart/form-data"}, 415),
+        ("", FILE, {"Content-Type": "application/x-www-form-urlencoded"}, 415),
+        ("?account=nobody", FILE, {}, 422),
+        ("?batch=" + "x" * 65, FILE, {}, 422),
+        ("?batch=%07", FILE, {}, 422),
+        ("?skip_bad=perhaps", FILE, {}, 422),
+        ("?format=csv", FILE, {}, 422),
+    ],
+)
+def test_an_upload_that_cannot_be_taken_leaves_nothing(
+    api: Api, query: str, body: bytes | str, headers: dict[str, str], status: int
+) -> None:
+    before = api.get("/imports")["items"]
+    assert upload(api, body, query, headers=headers).status_code == status
+    assert api.get("/imports")["items"] == before
+    assert left(api) == []
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_an_upload_over_the_limit_is_refused(api: Api, monkeypatch: pytest.MonkeyPatch, *, chunked: bool) -> None:
+    monkeypatch.setattr(imports, "UPLOAD_MAX_BYTES", 100)
+    more: dict[str, Any] = {"environ_overrides": {"wsgi.input_terminated": True}} if chunked else {}
+    headers = {"Transfer-Encoding": "chunked"} if chunked else {}
+    if chunked:
+        more["input_stream"] = io.BytesIO(FILE.encode())
+    response = upload(api, b"" if chunked else FILE, headers=headers, **more)
+    assert response.status_code == 413
+    assert left(api) == []
+
+
+def test_too_many_uploads_at_once_are_told_to_come_again(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    import threading
+
+    full = threading.BoundedSemaphore(1)
+    full.acquire()
+    monkeypatch.setattr(imports, "_places", full)
+    response = upload(api)
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "30")
+
+
+def test_imports_come_page_by_page(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imports, "start_import", lambda _house, _import_id, claim: claim.close())
+    made = [upload(api).json["id"] for _ in range(3)]
+    first = api.get("/imports?limit=2")
+    assert [item["id"] for item in first["items"]] == [made[2], made[1]]
+    upload(api)
+    assert api.get(f"/imports?limit=2&cursor={first['next_cursor']}")["items"][0]["id"] == made[0]
+
+
+@pytest.mark.parametrize("path", ["/imports/99", "/imports/99/rejects", "/imports/x"])
+def test_an_import_that_is_not_there_is_a_problem(shared_api: Api, path: str) -> None:
+    assert shared_api.problem("GET", path)["status"] == 404
