@@ -11,7 +11,7 @@ import pytest
 from scanhook.clock import FixedClock
 from scanhook.envelope import AesKey, Format, Keyring, Mode
 from scanhook.errors import NotAuthentic, StorageError, Undecided, VerifierFailed
-from scanhook.journal import JournalStore
+from scanhook.journal import JournalStore, erase_person
 from scanhook.message import CodeResult
 from scanhook.receive import Account, Answer, Meter, Receiver
 from scanhook.registry import Reason
@@ -577,3 +577,42 @@ def test_a_receiver_does_not_show_its_pepper(desk: Desk, house: House) -> None:
     shown = repr(desk.receiver) + repr(desk.account)
     for secret in (house.pepper_path.read_text().strip(), repr(bytes.fromhex(house.pepper_path.read_text())), TOKEN):
         assert secret not in shown
+
+
+def test_no_openid_is_kept_unless_it_is_asked_for(desk: Desk) -> None:
+    for keep_openid, at in ((False, NOW), (True, NOW + 1)):
+        desk.receiver = replace(desk.receiver, keep_openid=keep_openid)
+        assert desk.scan(at=at) == "real"
+    assert [entry.openid for entry in desk.journal.tail(9)] == [None, OPENID]
+
+
+def test_the_openid_of_a_visitor_is_kept_where_it_is_asked_for_and_a_reviewers_never(desk: Desk, house: House) -> None:
+    desk.receiver = replace(desk.receiver, keep_openid=True)
+    product = {"KeyStandard": "qrcode", "KeyStr": "moment-frame"}
+    visit = {**HEAD, **product, "Event": "user_scan_product", "ExtInfo": "GENUINE0001"}
+    review = {**HEAD, **product, "Event": "user_scan_product_verify_action", "Result": "verify_ok"}
+    for said in (visit, review):
+        desk.receive(compose(said, keys=desk.keys, at=NOW))
+    assert rows(house, "SELECT openid FROM events ORDER BY id") == [(OPENID,), (None,)]
+
+
+@pytest.mark.parametrize(("said", "kept"), [("true", True), ("false", False)])
+def test_what_wechat_says_of_its_window_is_kept(desk: Desk, *, said: str, kept: bool) -> None:
+    assert desk.scan(NeedAntiFake=said) == "real"
+    (entry,) = desk.journal.tail(9)
+    assert (entry.need_anti_fake, entry.source) == (kept, None)
+
+
+def test_who_was_erased_within_the_minute_is_answered_the_same_again(desk: Desk, house: House) -> None:
+    assert desk.scan() == "real"
+    erase_person(
+        desk.journal, OPENID, pepper=desk.receiver.pepper, erasures=house.base / "data" / "erasures", now=NOW + 1
+    )
+    desk.ask(finding(Reason.VOID))
+    assert desk.scan() == "real"
+    (entry,) = desk.journal.tail(9)
+    assert entry.person != desk.receiver.pepper.person(OPENID)
+    assert entry.tag is not None
+    tally = desk.journal.tally(entry.tag)
+    assert tally is not None
+    assert (tally.scans, tally.persons) == (1, 1)

@@ -20,7 +20,7 @@ from scanhook.cli.common import (
     show_table,
     storage_of,
 )
-from scanhook.cli.imports import tell_audit
+from scanhook.cli.imports import tell_audit, tell_warnings
 from scanhook.cli.progress import IMPORT_STEPS, progress_bar
 from scanhook.registry import ImportReport, import_codes
 from scanhook.settings import House
@@ -79,12 +79,12 @@ def _would_pass(report: ImportReport, *, skip_bad: bool) -> bool:
 def _tell(report: ImportReport, file: Path, seconds: float, *, dry_run: bool) -> None:
     if report.went_on_at is not None:
         click.echo(f"going on with import {report.import_id}, {report.went_on_at:.0%} were loaded", err=True)
-    tell_audit(report.audit)
     if report.refused:
         click.secho(
             f"{report.refused:,} lines are refused; {report.rejects} says which and why.", fg="yellow", err=True
         )
     if not (report.finished or dry_run):
+        tell_warnings(report.audit)
         click.secho(
             f"error: nothing of {file} was imported: mend the refused lines, or take the others with --skip-bad",
             fg="red",
@@ -105,6 +105,7 @@ def _tell(report: ImportReport, file: Path, seconds: float, *, dry_run: bool) ->
             for pile in report.piles
         ],
     )
+    tell_audit(report.audit)
 
 
 def _as_dict(report: ImportReport, *, dry_run: bool) -> dict[str, Any]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from scanhook.cli.common import (
     account_name,
@@ -23,10 +21,10 @@ from scanhook.cli.common import (
     show_json,
     storage_of,
 )
+from scanhook.cli.progress import progress_bar
 from scanhook.clock import SystemClock
 from scanhook.errors import Refused
 from scanhook.registry.agefile import AGE_SUFFIX, Identities, Recipient
-from scanhook.registry.loading import Progress as MintProgress
 from scanhook.registry.mint import mint_codes
 from scanhook.registry.mintorder import Minted, MintOrder
 from scanhook.registry.printfile import PrintLine, read_print_lines
@@ -35,7 +33,7 @@ from scanhook.settings import House
 
 __all__ = ["mint", "sheets"]
 
-_DOING = {"mint": "minting", "sort": "sorting", "load": "loading", "draw": "drawing"}
+_STEPS = {"mint": "minting", "sort": "sorting", "load": "loading", "draw": "drawing"}
 
 
 @click.command()
@@ -71,7 +69,7 @@ def mint(house: House, account: str | None, product: str, age_key: str | None, *
     if not recipient and path.suffix == AGE_SUFFIX:
         raise Refused(f"{path.name} is the name of an encrypted file: give the printer's key with --age-key")
     started = time.monotonic()
-    with storage_of(house) as storage, _progress_bar(quiet=as_json) as progress:
+    with storage_of(house) as storage, progress_bar(_STEPS, quiet=as_json) as progress:
         order = MintOrder(
             **{**given, "who": given["who"] or operator()},
             product=named_product(storage.registry, account_name(house, account), product),
@@ -148,7 +146,10 @@ def sheets(
         raise Refused("the range is none: positions count from 1, and the first comes first")
     identities = Identities.read(identity) if identity else None
     grid = Layout(**layout)
-    with closing(read_print_lines(file, identities=identities)) as lines, _progress_bar(quiet=as_json) as progress:
+    with (
+        closing(read_print_lines(file, identities=identities)) as lines,
+        progress_bar(_STEPS, quiet=as_json) as progress,
+    ):
         wanted = _between(lines, first, last)
         drawn = draw_sheets(wanted, folder, layout=grid, progress=lambda done, of: progress("draw", done, of))
     if as_json:
@@ -163,17 +164,3 @@ def _between(lines: Iterator[PrintLine], first: int, last: int | None) -> Iterat
             return
         if line.position >= first:
             yield line
-
-
-@contextmanager
-def _progress_bar(*, quiet: bool) -> Iterator[MintProgress]:
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bar:
-        tasks: dict[str, Any] = {}
-
-        def tell(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(_DOING[what], total=total)
-            bar.update(tasks[what], completed=done, total=total)
-
-        yield tell

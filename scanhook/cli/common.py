@@ -19,11 +19,9 @@ from rich.text import Text
 
 from scanhook.clock import SystemClock
 from scanhook.errors import Refused
-from scanhook.journal import JournalStore
 from scanhook.registry import Product, RegistryStore
 from scanhook.settings import House, find_config, load_settings
-from scanhook.storage import Pepper
-from scanhook.wire.service import open_storage
+from scanhook.wire.service import OpenStorage, open_storage
 
 __all__ = [
     "CodeName",
@@ -86,24 +84,14 @@ CODE = _CodeType()
 code_argument = click.argument("code", metavar="KEYSTANDARD/KEYSTR/EXTINFO", type=CODE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenStorage:
-    """Pepper, registry and journal of a house."""
-
-    pepper: Pepper
-    registry: RegistryStore
-    journal: JournalStore
-
-
 @contextmanager
 def storage_of(house: House) -> Iterator[OpenStorage]:
     """Open a house's storage for one command."""
-    pepper, registry, journal = open_storage(house, clock=SystemClock())
+    storage = open_storage(house, clock=SystemClock())
     try:
-        yield OpenStorage(pepper=pepper, registry=registry, journal=journal)
+        yield storage
     finally:
-        registry.close()
-        journal.close()
+        storage.close()
 
 
 def account_name(house: House, given: str | None) -> str:

@@ -108,8 +108,8 @@ def _batches(service: Service) -> Check:
         return Check(name="batches", fault=str(error))
     fault = (
         f"minted more than {hours:g} hours ago, and nothing of it was ever activated: {_some(found)}; scans of it are "
-        "answered `not_active`: activate what is for sale with `scanhook batches activate NAME`, and call what was "
-        "lost void with `scanhook batches void NAME`"
+        "answered `not_active`: activate what is for sale with `scanhook batches activate NAME …`, and call what was "
+        "lost void with `scanhook batches void NAME …`"
     )
     return Check(name="batches", fault=fault if found else None)
 

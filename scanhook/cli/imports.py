@@ -15,7 +15,7 @@ from scanhook.registry.importstore import Import, Phase
 from scanhook.registry.loading import drop_import
 from scanhook.settings import House
 
-__all__ = ["imports", "tell_audit"]
+__all__ = ["imports", "tell_audit", "tell_warnings"]
 
 _number = click.argument("number", type=click.IntRange(min=1))
 
@@ -41,7 +41,7 @@ def list_(house: House, limit: int, *, as_json: bool) -> None:
         click.echo("Nothing was imported yet: begin with `scanhook codes import FILE.csv`.")
         return None
     return show_table(
-        ("import", "kind", "file", "state", "codes", "refused", "begun", "by", "warnings"),
+        ("import", "kind", "file", "state", "codes", "begun", "warnings"),
         [
             (
                 each.id,
@@ -49,9 +49,7 @@ def list_(house: House, limit: int, *, as_json: bool) -> None:
                 each.plan.file,
                 _state(each),
                 _figure(each.report.get("codes", each.total)),
-                _figure(each.report.get("refused")),
-                utc(each.started_at),
-                each.plan.who,
+                (utc(each.started_at) or "")[:10],
                 len(_warnings(each.report)) or "",
             )
             for each in found
@@ -92,9 +90,10 @@ def show(house: House, number: int, *, as_json: bool) -> None:
 @config_option
 def drop(house: House, number: int) -> None:
     """Give up an import that is not finished: what it has stored is deleted. Nobody has ever seen it."""
-    with storage_of(house) as storage, progress_bar(IMPORT_STEPS, quiet=False) as progress:
-        with storage.registry.importing():
-            drop_import(storage.registry, _wanted(storage.registry, number), progress=progress)
+    with storage_of(house) as storage, storage.registry.importing():
+        found = _wanted(storage.registry, number)
+        with progress_bar(IMPORT_STEPS, quiet=False) as progress:
+            drop_import(storage.registry, found, progress=progress)
         left = _wanted(storage.registry, number)
     click.echo(f"The import {number} is given up.")
     if left.first_part:
@@ -124,6 +123,11 @@ def tell_audit(report: Mapping[str, object]) -> None:
                 ("guesses that hit", f"{guesses.get('hits', 0):,} of {guesses.get('made', 0):,}"),
             ],
         )
+    tell_warnings(report)
+
+
+def tell_warnings(report: Mapping[str, object]) -> None:
+    """Print what an audit warns of."""
     for warning in _warnings(report):
         click.secho(f"warning: {warning}", fg="yellow", err=True)
 

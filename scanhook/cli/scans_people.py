@@ -35,8 +35,7 @@ def openid_wanted(given: str) -> str:
     :raises click.BadParameter: when it is none.
     """
     if given == "-":
-        asks = sys.stdin.isatty()
-        given = click.prompt("openid", hide_input=True, err=True) if asks else sys.stdin.readline()
+        given = click.prompt("openid", hide_input=True, err=True) if _asks() else sys.stdin.readline()
     openid = str(given).strip()
     if not _OPENID.fullmatch(openid):
         raise click.BadParameter("that is no openid: it is one word of letters, digits, - and _")
@@ -54,7 +53,7 @@ def erase(house: House, openid: str, *, yes: bool, as_json: bool) -> None:
     It cannot be undone. A backup that is restored later is cleaned of the person again. It can be run again if it was
     interrupted.
     """
-    if not (yes or sys.stdin.isatty()):
+    if not (yes or _asks()):
         raise Refused("an erasure cannot be undone, and nobody is there to ask: confirm it with --yes")
     person = openid_wanted(openid)
     if not yes:
@@ -104,3 +103,8 @@ def prune(house: House, *, dry_run: bool, as_json: bool) -> None:
 def walking(*, quiet: bool = False) -> AbstractContextManager[Callable[[str, int, int], None]]:
     """Show on a terminal how far a walk through the journal is."""
     return progress_bar(_STEPS, quiet=quiet or not sys.stderr.isatty())
+
+
+def _asks() -> bool:
+    """Tell whether somebody is there to answer."""
+    return sys.stdin.isatty()

@@ -9,7 +9,7 @@ from scanhook.journal.peoplestore import Erasure, Progress, Pseudonym, silent
 from scanhook.journal.sqlite_erasing import Eraser
 from scanhook.journal.sqlite_prune import SqlitePrune
 from scanhook.journal.sqlite_rows import ENTRY_COLUMNS, EVENT_COLUMNS, entry_of, event_of, millis
-from scanhook.journal.sqlite_steps import overwriting, scanner_pages, windows
+from scanhook.journal.sqlite_steps import cut_log, overwriting, scanner_pages, windows
 from scanhook.storage import rows_of
 
 __all__ = ["SqlitePeople"]
@@ -65,6 +65,7 @@ class SqlitePeople(SqlitePrune):
         """Note that an erasure is done."""
         with overwriting(self.database), self.database.writing() as connection:
             connection.execute(_FINISH, (erasure.mark, millis(erasure.at)))
+        cut_log(self.database)
 
     def is_erased(self, erasure: Erasure) -> bool:
         """Tell whether an erasure is done."""

@@ -6,7 +6,7 @@ import apsw
 
 from scanhook.journal.peoplestore import Progress, silent
 from scanhook.journal.sqlite_rows import SKEW_MS, first_id, millis
-from scanhook.journal.sqlite_steps import overwriting, small_step, windows
+from scanhook.journal.sqlite_steps import cut_log, overwriting, small_step, windows
 from scanhook.storage import Database, rows_of
 
 __all__ = ["SqlitePrune", "fresh_number"]
@@ -39,14 +39,20 @@ class SqlitePrune:
         if dry_run:
             return self._count_old("scans", before, progress), self._count_old("events", before, progress)
         with overwriting(self.database):
-            return self._prune("scans", before, progress), self._prune("events", before, progress)
+            scans, events = self._prune("scans", before, progress), self._prune("events", before, progress)
+        if scans or events:
+            cut_log(self.database)
+        return scans, events
 
     def drop_openids(self, *, before: float, dry_run: bool = False, progress: Progress = silent) -> int:
         """Delete openids that are older."""
         if dry_run:
             return sum(self._count_old(table, before, progress, openids=True) for table in ("scans", "events"))
         with overwriting(self.database):
-            return sum(self._drop_openids(table, before, progress) for table in ("scans", "events"))
+            count = sum(self._drop_openids(table, before, progress) for table in ("scans", "events"))
+        if count:
+            cut_log(self.database)
+        return count
 
     def _prune(self, table: str, before: float, progress: Progress) -> int:
         with self.database.reading() as connection:
@@ -61,8 +67,15 @@ class SqlitePrune:
                     (after, end, millis(before)),
                 )
                 count += connection.changes()
+        with self.database.reading() as connection:
+            if not _last_old(connection, table, millis(before)):
+                return count
         with small_step(self.database) as connection:
-            return count + _prune_last(connection, table, millis(before))
+            last = _last_old(connection, table, millis(before))
+            if last:
+                connection.execute(_KEEP, (_last_of(table), last))
+                connection.execute(f"DELETE FROM {table} WHERE id = ?", (last,))
+        return count + bool(last)
 
     def _drop_openids(self, table: str, before: float, progress: Progress) -> int:
         at = millis(before)
@@ -99,14 +112,10 @@ _HAS_OLD = _IS_OLD + " AND openid IS NOT NULL"
 _DROP = "UPDATE {table} SET openid = NULL WHERE id > ? AND id <= ? AND received_at < ? AND openid IS NOT NULL"
 
 
-def _prune_last(connection: apsw.Connection, table: str, at: int) -> int:
-    """Delete the last row of all, and remember its number."""
+def _last_old(connection: apsw.Connection, table: str, at: int) -> int | None:
+    """Return the id of the last row of all, if it is old; with it goes what keeps numbers from being given again."""
     rows = rows_of(connection, f"SELECT id, received_at FROM {table} WHERE id > 0 ORDER BY id LIMIT 2")
-    if len(rows) != 1 or rows[0][1] >= at:
-        return 0
-    connection.execute(_KEEP, (_last_of(table), rows[0][0]))
-    connection.execute(f"DELETE FROM {table} WHERE id = ?", (rows[0][0],))
-    return 1
+    return rows[0][0] if len(rows) == 1 and rows[0][1] < at else None
 
 
 def _kept(connection: apsw.Connection, name: str) -> int:

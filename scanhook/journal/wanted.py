@@ -12,8 +12,8 @@ __all__ = ["ANSWERS", "ANY_SCAN", "REASONS", "SUCCESS_ANSWER", "Page", "Wanted"]
 
 SUCCESS_ANSWER = "success"
 """Stands where a verdict would, of a scan that was answered without one."""
-ANSWERS: tuple[str, ...] = (*CodeResult, SUCCESS_ANSWER)
-REASONS: tuple[str, ...] = (*Reason, UNDECIDED)
+ANSWERS: tuple[str, ...] = (*(result.value for result in CodeResult), SUCCESS_ANSWER)
+REASONS: tuple[str, ...] = (*(reason.value for reason in Reason), UNDECIDED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

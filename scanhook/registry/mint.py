@@ -23,7 +23,7 @@ from scanhook.registry.loading import Progress, drop_import, load_stacks, work_n
 from scanhook.registry.mintorder import MINTED_RULES, Minted, MintOrder, check_product
 from scanhook.registry.mintwork import BLOCK_CODES, Block, Minter, Minting
 from scanhook.registry.normalise import Normalisation
-from scanhook.registry.printfile import PRINT_COLUMNS, PrintFile, hidden_name, sha256_of
+from scanhook.registry.printfile import PRINT_COLUMNS, PrintFile, hidden_name, lies_there
 from scanhook.registry.product import Product
 from scanhook.registry.sorting import SortedStack, Sorter
 from scanhook.registry.spool import stacks_for
@@ -112,15 +112,18 @@ def settle_mints(store: RegistryStore) -> int:
 def _settle_all(store: RegistryStore) -> int:
     taken_back = 0
     for mint in list(store.open_mints()):
-        if mint.is_shown and sha256_of(mint.path) == mint.sha256:
+        lies = lies_there(mint.path, sha256=mint.sha256) if mint.is_shown else False
+        if lies:
             WorkFolder(path=store.folder / work_name(mint.import_id), stacks=1).remove()
             store.note_handover(mint.import_id)
-            continue
+        if lies or lies is None:
+            continue  # codes that may be printed are not taken back
         store.hide_mint(mint.import_id)
         found = store.find_import(mint.import_id)
         if found is not None:
             taken_back += found.phase is not Phase.DROPPED
-            drop_import(store, found, progress=_silent)
+            with suppress(Refused):  # staff may have dropped it already
+                drop_import(store, found, progress=_silent)
         with suppress(OSError):
             hidden_name(mint.path).unlink()
     return taken_back

@@ -28,9 +28,9 @@ __all__ = [
     "PrintFile",
     "PrintLine",
     "hidden_name",
+    "lies_there",
     "print_lines",
     "read_print_lines",
-    "sha256_of",
 ]
 
 PRINT_COLUMNS = ("position", "serial", "content", "batch")
@@ -168,11 +168,17 @@ class PrintFile:
             raise Refused(f"{self.path} cannot be written: {error.strerror}; nothing was minted") from None
 
 
-def sha256_of(path: Path) -> str | None:
-    """Return the SHA-256 of a file, in hex; ``None`` where there is none that can be read."""
+def lies_there(path: Path, *, sha256: str) -> bool | None:
+    """Tell whether a file lies where it was written, unchanged.
+
+    :returns: ``None`` where we cannot know: we may not read it, or its folder is not there, such as that of a memory
+        stick or of another machine.
+    """
     try:
         with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except FileNotFoundError:
+        return False if path.parent.is_dir() else None
     except OSError:
         return None
 

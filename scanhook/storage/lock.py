@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import apsw
 
@@ -26,12 +25,18 @@ _NAME = "storage.lock"
 class StorageInUse:
     """Says that a storage is in use until it is closed. Processes that are forked off say so too, until they end."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor: int | None = descriptor
 
     def close(self) -> None:
-        """Give the storage back."""
-        self._file.close()  # never LOCK_UN: that would take the lock from the other processes too
+        """Give the storage back; a second time does nothing."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)  # never LOCK_UN: that would take the lock from the other processes too
+
+    def __del__(self) -> None:
+        # An application that is mounted somewhere is never closed, only forgotten.
+        self.close()
 
 
 def use_storage(folder: Path) -> StorageInUse:
@@ -52,8 +57,11 @@ def alone_with(folder: Path) -> Iterator[None]:
     :raises Refused: when somebody uses it.
     :raises StorageError: when the folder cannot be written.
     """
-    with _lock(folder, fcntl.LOCK_EX, _in_use(folder)):
+    alone = StorageInUse(_lock(folder, fcntl.LOCK_EX, _in_use(folder)))
+    try:
         yield
+    finally:
+        alone.close()
 
 
 def settle(path: Path) -> None:
@@ -79,16 +87,16 @@ def _in_use(folder: Path) -> str:
     return f"the service or a command has {folder} open: stop the service, wait for imports, and run this again"
 
 
-def _lock(folder: Path, kind: int, refusal: str) -> IO[bytes]:
+def _lock(folder: Path, kind: int, refusal: str) -> int:
     path = folder / _NAME
     with wording(path):
         new = not path.exists()
-        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         if new:
             give_to_owner(path)
     try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
-        file.close()
+        os.close(descriptor)
         raise Refused(refusal) from None
-    return file
+    return descriptor

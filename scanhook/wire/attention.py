@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from scanhook.registry import Batch, RegistryStore
 from scanhook.registry.importstore import Import, Phase
 
-__all__ = ["ENDED", "forgotten_batches", "unfinished_imports"]
+__all__ = ["forgotten_batches", "unfinished_imports"]
 
-ENDED = frozenset({Phase.DONE, Phase.REFUSED, Phase.DROPPED})
-"""An import in one of these phases does nothing any more, and cannot go on."""
-
+_UNFINISHED = frozenset({Phase.QUEUED, Phase.READING, Phase.LOADING})
 _PAGE_ROWS = 500
 
 
@@ -31,5 +29,5 @@ def unfinished_imports(registry: RegistryStore) -> Iterator[Import]:
     """Yield the imports and mints that are still to come to their end, the newest first."""
     before = None
     while page := registry.imports(before=before, limit=_PAGE_ROWS):
-        yield from (found for found in page if found.phase not in ENDED)
+        yield from (found for found in page if found.phase in _UNFINISHED)
         before = page[-1].id

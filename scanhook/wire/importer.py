@@ -54,14 +54,14 @@ def start_import(house: House, import_id: int, claim: IO[bytes]) -> None:
 
 def run_import(house: House, import_id: int) -> None:
     """Run an import to its end; it waits while another one runs. What comes of it is written into the registry."""
-    pepper, registry, journal = open_storage(house, clock=SystemClock())
+    storage = open_storage(house, clock=SystemClock())
+    registry = storage.registry
     try:
         found = registry.find_import(import_id)
         if found is not None:
-            _Run(registry=registry, pepper=pepper, found=found, uploads=Uploads(registry.folder)).run()
+            _Run(registry=registry, pepper=storage.pepper, found=found, uploads=Uploads(registry.folder)).run()
     finally:
-        registry.close()
-        journal.close()
+        storage.close()
 
 
 class _Run:

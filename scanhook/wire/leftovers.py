@@ -1,61 +1,100 @@
-"""Deletes files that nobody needs any more from the storage's folder: uploads, and the folders of ended imports."""
+"""Deletes files that nobody needs any more from the storage's folder: uploads, and the folders of ended imports.
+
+Whoever ends an import deletes its files himself; these are those of processes that were killed.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import re
-import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from scanhook.registry import RegistryStore
-from scanhook.registry.importstore import Import
-from scanhook.wire.attention import ENDED, unfinished_imports
+from scanhook.registry.importstore import Import, Phase
+from scanhook.registry.workfolder import WorkFolder
+from scanhook.wire.uploads import KEPT_S, Uploads
 
 __all__ = ["clear_leftovers"]
 
-UPLOADS = "uploads"
-_WORK_FOLDER = re.compile(r"import-([0-9]{1,18})")
+_WORK = re.compile(r"import-([0-9]{1,18})")
+_UPLOAD = re.compile(r"([0-9]{1,18})(\.rejects)?\.csv")
 _UPLOAD_S = 86_400
 _WORK_S = 3_600
-"""Whoever ends an import removes its folder at once; what is there after this time was left behind."""
+"""After its end, before an import's folder is taken for one that was left behind."""
+_BRINGS_NOTHING = frozenset({Phase.REFUSED, Phase.FAILED, Phase.DROPPED})
 
 
 def clear_leftovers(registry: RegistryStore, *, now: float) -> list[str]:
-    """Delete uploads that are older than a day, unless an unfinished import needs them, and folders of ended imports.
+    """Delete uploads and folders of ended imports, and uploads that were cut off or that nobody came back for.
 
     :param now: seconds since 1970.
     :returns: what was deleted, by its path from the storage's folder.
     :raises OSError: when something cannot be deleted.
     """
     deleted = []
-    for path in (*_old_uploads(registry, now), *_old_work(registry, now)):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-        deleted.append(str(path.relative_to(registry.folder)))
-    return deleted
-
-
-def _old_uploads(registry: RegistryStore, now: float) -> list[Path]:
-    folder = registry.folder / UPLOADS
-    if not folder.is_dir():
-        return []
-    old = [path for path in folder.iterdir() if path.lstat().st_mtime + _UPLOAD_S <= now]
-    if not old:
-        return []
-    waiting = list(unfinished_imports(registry))
-    return [path for path in sorted(old) if not any(_needs(found, path) for found in waiting)]
-
-
-def _needs(found: Import, path: Path) -> bool:
-    named = (found.plan.file, *map(str, found.plan.options.values()))
-    return any(path.name in name for name in named)
+    for path in _old_work(registry, now):
+        WorkFolder(path=path, stacks=1).remove()
+        deleted.append(path)
+    for path in _old_uploads(registry, now):
+        path.unlink(missing_ok=True)
+        deleted.append(path)
+    return [str(path.relative_to(registry.folder)) for path in deleted]
 
 
 def _old_work(registry: RegistryStore, now: float) -> Iterator[Path]:
-    for path in sorted(registry.folder.iterdir()):
-        name = _WORK_FOLDER.fullmatch(path.name)
-        found = registry.find_import(int(name[1])) if name and path.is_dir() else None
-        if found and found.phase in ENDED and found.ended_at is not None and found.ended_at + _WORK_S <= now:
+    for path, number in _numbered(registry.folder, _WORK):
+        found = registry.find_import(number)
+        if path.is_dir() and found and _is_through(found) and _ended_before(found, now - _WORK_S):
             yield path
+
+
+def _is_through(found: Import) -> bool:
+    """Tell whether an import needs its folder no more: while its rows may still be there, dropping it does."""
+    return found.phase is Phase.DONE or (found.phase in _BRINGS_NOTHING and not found.first_part)
+
+
+def _old_uploads(registry: RegistryStore, now: float) -> Iterator[Path]:
+    folder, uploads = registry.folder / "uploads", Uploads(registry.folder)
+    for path, number in _numbered(folder, _UPLOAD):
+        if _is_older(path, now - KEPT_S):
+            if not uploads.is_running(number):
+                yield path
+        elif path == uploads.path(number):
+            found = registry.find_import(number)
+            # One that failed can be begun again with the file that is here.
+            if (
+                found
+                and found.phase is not Phase.FAILED
+                and _is_through(found)
+                and _ended_before(found, now - _UPLOAD_S)
+            ):
+                yield path
+    for path in sorted(folder.glob("*.part")):
+        if _is_older(path, now - _UPLOAD_S) and _is_free(path):
+            yield path
+
+
+def _numbered(folder: Path, pattern: re.Pattern[str]) -> Iterator[tuple[Path, int]]:
+    for path in sorted(folder.glob("*")):
+        if name := pattern.fullmatch(path.name):
+            yield path, int(name[1])
+
+
+def _ended_before(found: Import, at: float) -> bool:
+    return found.ended_at is not None and found.ended_at <= at
+
+
+def _is_older(path: Path, at: float) -> bool:
+    with suppress(FileNotFoundError):
+        return path.stat().st_mtime <= at
+    return False
+
+
+def _is_free(path: Path) -> bool:
+    """Tell whether nobody is receiving an upload any more: whoever does holds a lock on it."""
+    with suppress(OSError), path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False

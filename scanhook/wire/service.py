@@ -16,9 +16,29 @@ from scanhook.receive import Account, Meter, Receiver
 from scanhook.registry import RegistryStore, open_registry
 from scanhook.settings import AccountSettings, House
 from scanhook.storage import Pepper, StorageUrl
+from scanhook.storage.lock import StorageInUse, use_storage
 from scanhook.verdict import Judge, Link, VerifierPlug, verifier_from_url
 
-__all__ = ["Service", "is_loopback", "keyring", "open_service", "open_storage", "storage_url"]
+__all__ = ["OpenStorage", "Service", "is_loopback", "keyring", "open_service", "open_storage", "storage_url"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenStorage:
+    """Pepper, registry and journal of a house.
+
+    :param in_use: keeps others from exchanging the files.
+    """
+
+    pepper: Pepper = field(repr=False)
+    registry: RegistryStore
+    journal: JournalStore
+    in_use: StorageInUse
+
+    def close(self) -> None:
+        """Close the storage."""
+        self.registry.close()
+        self.journal.close()
+        self.in_use.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +49,7 @@ class Service:
     """
 
     house: House
-    pepper: Pepper = field(repr=False)
-    registry: RegistryStore
-    journal: JournalStore
+    storage: OpenStorage
     office: OfficeStore
     judge: Judge
     receiver: Receiver
@@ -41,9 +59,23 @@ class Service:
     def close(self) -> None:
         """Wait for verifiers that still run, then close the storage."""
         self.judge.close()
-        self.registry.close()
-        self.journal.close()
         self.office.close()
+        self.storage.close()
+
+    @property
+    def pepper(self) -> Pepper:
+        """The key of all hashes."""
+        return self.storage.pepper
+
+    @property
+    def registry(self) -> RegistryStore:
+        """Products, batches and codes."""
+        return self.storage.registry
+
+    @property
+    def journal(self) -> JournalStore:
+        """What was scanned."""
+        return self.storage.journal
 
 
 def open_service(house: House, *, meter: Meter | None = None, clock: Clock | None = None) -> Service:
@@ -54,13 +86,13 @@ def open_service(house: House, *, meter: Meter | None = None, clock: Clock | Non
     :raises StorageError: when the storage cannot be opened.
     """
     clock = clock or SystemClock()
-    pepper, registry, journal = open_storage(house, clock=clock)
-    office = open_office(storage_url(house), pepper=pepper, clock=clock)
+    storage = open_storage(house, clock=clock)
+    office = open_office(storage_url(house), pepper=storage.pepper, clock=clock)
     verifier = house.settings.verifier
     plugs = (
         VerifierPlug(
             url=url,
-            registry=registry,
+            registry=storage.registry,
             secret=verifier.secret.get_secret_value(),
             allow_private_addresses=verifier.allow_private_addresses,
         )
@@ -74,19 +106,18 @@ def open_service(house: House, *, meter: Meter | None = None, clock: Clock | Non
     )
     return Service(
         house=house,
-        pepper=pepper,
-        registry=registry,
-        journal=journal,
+        storage=storage,
         office=office,
         judge=judge,
         receiver=Receiver(
-            registry=registry,
+            registry=storage.registry,
             judge=judge,
-            journal=journal,
-            pepper=pepper,
+            journal=storage.journal,
+            pepper=storage.pepper,
             clock=clock,
             meter=meter or Meter(),
             success_when_undecided=verifier.on_undecided == "success",
+            keep_openid=house.settings.journal.keep_openid_days > 0,
         ),
         accounts=MappingProxyType(
             {
@@ -98,17 +129,24 @@ def open_service(house: House, *, meter: Meter | None = None, clock: Clock | Non
     )
 
 
-def open_storage(house: House, *, clock: Clock) -> tuple[Pepper, RegistryStore, JournalStore]:
-    """Open pepper, registry and journal.
+def open_storage(house: House, *, clock: Clock) -> OpenStorage:
+    """Open pepper, registry and journal; nobody can exchange their files until they are closed.
 
     :raises SettingsError: when the pepper is missing, or the storage's URL names no engine.
     :raises PepperMismatch: when the storage was made with another pepper.
     :raises StorageError: when the storage cannot be opened.
+    :raises Refused: when its files are being exchanged.
     """
     pepper = Pepper.load(house.pepper_path)
     url = storage_url(house)
     url.check_made()
-    return pepper, open_registry(url, pepper=pepper, clock=clock), open_journal(url, pepper=pepper)
+    in_use = use_storage(url.folder)
+    try:
+        registry = open_registry(url, pepper=pepper, clock=clock)
+        return OpenStorage(pepper=pepper, registry=registry, journal=open_journal(url, pepper=pepper), in_use=in_use)
+    except BaseException:
+        in_use.close()
+        raise
 
 
 def storage_url(house: House) -> StorageUrl:

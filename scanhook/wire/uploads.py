@@ -53,7 +53,6 @@ class Uploads:
         """
         with self._wording():
             self._folder.mkdir(mode=0o700, exist_ok=True)
-            self._sweep()
             path = self._folder / f"{secrets.token_hex(8)}.part"
             file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
         try:
@@ -125,18 +124,6 @@ class Uploads:
             with self._wording():
                 file.write(piece)
         return size
-
-    def _sweep(self) -> None:
-        """Delete what a killed worker left, and what nobody came back for."""
-        for path in self._folder.glob("*.part"):
-            with suppress(OSError), path.open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                path.unlink()
-        for path in self._folder.glob("*.csv"):
-            number = path.name.partition(".")[0]
-            with suppress(OSError):
-                if path.stat().st_mtime < time.time() - KEPT_S and not self.is_running(int(number)):
-                    path.unlink()
 
     @contextmanager
     def _wording(self) -> Iterator[None]:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import gzip
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ qrcode,moment-frame,GENUINE0001,active
 qrcode,moment-frame,GENUINE0002,active
 qrcode,moment-frame,PRINTED0003,inactive
 """
-MIXED = GOOD + "qrcode,moment-frame,DAMAGED0004,broken\nqrcode,moment-frame,GENUINE0001,active\n"
 
 
 @pytest.fixture
@@ -29,127 +27,6 @@ def file(tmp_path: Path) -> Path:
 def checked(code: str, *more: str) -> dict[str, Any]:
     described: dict[str, Any] = run_json("codes", "check", code, *more)
     return described
-
-
-def test_a_code_file_is_imported(file: Path) -> None:
-    said = run("codes", "import", file)
-    assert said.stdout.startswith("3 codes are imported in ")
-    cells = [line.replace("│", " ").split() for line in said.stdout.splitlines()]
-    assert ["qrcode", "moment-frame", "spring", "active", "2"] in cells
-    assert ["qrcode", "moment-frame", "spring", "issued", "1"] in cells
-    assert checked("qrcode/moment-frame/GENUINE0001")["verdict"] == "real"
-
-
-def test_programs_read_what_was_imported(file: Path) -> None:
-    result = run("codes", "import", file, "--json", "--batch", "first")
-    assert result.stderr == ""
-    assert run_json("codes", "stats") == [
-        {
-            "account": "main",
-            "keystandard": "qrcode",
-            "keystr": "moment-frame",
-            "batch": "first",
-            "active": 2,
-            "issued": 1,
-        }
-    ]
-
-
-def test_the_report_of_an_import_is_json(file: Path) -> None:
-    product = {"keystandard": "qrcode", "keystr": "moment-frame", "batch": "spring"}
-    assert run_json("codes", "import", file) == {
-        "finished": True,
-        "codes": 3,
-        "refused": 0,
-        "rejects": None,
-        "batches": [{**product, "state": "active", "codes": 2}, {**product, "state": "issued", "codes": 1}],
-    }
-
-
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("codes.csv.gz", gzip.compress(GOOD.encode())),
-        ("codes.csv", GOOD.replace("moment-frame", "相框").encode("gbk")),
-        ("codes.csv", b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode()),
-    ],
-    ids=["gzipped", "GBK", "from a spreadsheet"],
-)
-def test_a_code_file_comes_as_brands_have_it(tmp_path: Path, name: str, content: bytes) -> None:
-    (tmp_path / name).write_bytes(content)
-    report = run_json("codes", "import", tmp_path / name)
-    assert (report["finished"], report["codes"], report["batches"][0]["batch"]) == (True, 3, "codes")
-
-
-def test_one_refused_line_refuses_the_file(file: Path) -> None:
-    file.write_text(MIXED)
-    result = run("codes", "import", file, code=1)
-    assert result.stdout == ""
-    assert f"2 lines are refused; {file}.rejects.csv says which and why." in result.stderr
-    assert f"error: nothing of {file} was imported: mend the refused lines, or take the others" in result.stderr
-    assert Path(f"{file}.rejects.csv").read_text().splitlines() == [
-        "line,reason",
-        "5,its status is neither `active` nor `inactive`",
-        "6,its code stands in line 2 already",
-    ]
-    assert run_json("codes", "stats") == []
-    assert run_json("products", "list") == []
-
-
-def test_programs_read_a_refusal_too(file: Path, tmp_path: Path) -> None:
-    file.write_text(MIXED)
-    report = run_json("codes", "import", file, "--rejects", tmp_path / "bad.csv", code=1)
-    assert report == {
-        "finished": False,
-        "codes": 0,
-        "refused": 2,
-        "rejects": str(tmp_path / "bad.csv"),
-        "batches": [],
-    }
-
-
-def test_the_good_lines_are_taken_if_one_says_so(file: Path) -> None:
-    file.write_text(MIXED)
-    result = run("codes", "import", file, "--skip-bad")
-    assert result.stdout.startswith("3 codes are imported")
-    assert "2 lines are refused" in result.stderr
-    assert checked("qrcode/moment-frame/DAMAGED0004")["verdict"] == "fake"
-
-
-def test_a_code_is_registered_once(file: Path) -> None:
-    run("codes", "import", file)
-    report = run_json("codes", "import", file, code=1)
-    assert (report["finished"], report["refused"]) == (False, 3)
-
-
-@pytest.mark.parametrize(
-    ("content", "sentence"),
-    [
-        ("", "line 1: the header must be `keystandard,keystr,extinfo,status`, with `,batch` behind it or not"),
-        ("code\nA\n", "line 1: the header must be `keystandard,keystr,extinfo,status`"),
-        ("keystandard,keystr,extinfo,status\n", "holds no code below its header"),
-    ],
-)
-def test_what_is_no_code_file_is_refused(file: Path, content: str, sentence: str) -> None:
-    file.write_text(content)
-    result = run("codes", "import", file, code=1)
-    assert result.stderr.splitlines()[-1].startswith(f"error: {file}")
-    assert sentence in result.stderr
-
-
-def test_a_file_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
-    assert "does not exist" in run("codes", "import", tmp_path / "gone.csv", code=2).stderr
-
-
-def test_codes_are_imported_for_another_account(shop: House, file: Path) -> None:
-    text = shop.path.read_text()
-    table = text[text.index("[accounts.main]") : text.index("[verifier]")]
-    shop.path.write_text(text + table.replace("accounts.main", "accounts.second"))
-    run("codes", "import", file, "--account", "second")
-    assert checked("qrcode/moment-frame/GENUINE0001")["reason"] == "unknown_product"
-    assert checked("qrcode/moment-frame/GENUINE0001", "--account", "second")["reason"] == "active"
-    said = run("codes", "import", file, "--account", "third", code=1).stderr
-    assert "error: the settings have no account `third`; they have main, second\n" in said
 
 
 @pytest.mark.parametrize(

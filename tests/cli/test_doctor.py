@@ -139,8 +139,8 @@ def test_a_forgotten_batch_is_a_fault(stocked: House) -> None:
     forget_batches(stocked)
     assert faults() == {
         "batches": "minted more than 168 hours ago, and nothing of it was ever activated: winter; scans of it are "
-        "answered `not_active`: activate what is for sale with `scanhook batches activate NAME`, and call what was "
-        "lost void with `scanhook batches void NAME`"
+        "answered `not_active`: activate what is for sale with `scanhook batches activate NAME …`, and call what was "
+        "lost void with `scanhook batches void NAME …`"
     }
     stocked.path.write_text(stocked.path.read_text() + "\n[registry]\nunactivated_hours = 0\n")
     assert "✓ batches" in run("doctor").stdout

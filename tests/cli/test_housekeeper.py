@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from scanhook.settings import House
 from scanhook.storage import StorageUrl
 from scanhook.storage.lease import take_lease
 from scanhook.wire.service import keyring
-from tests.cli.conftest import run, run_json
-from tests.serving import Server, forget_batches, scan_push, serving, verdict_in, wait_for
+from tests.cli.conftest import Scanner, run, run_json
+from tests.serving import Server, forget_batches, rows, scan_push, serving, verdict_in, wait_for
 
 
 @pytest.fixture(autouse=True)
@@ -48,16 +49,26 @@ def test_one_round_does_everything_and_ends(stocked: House) -> None:
     assert run_json("housekeeper", "--once") == report
     forget_batches(stocked)
     (stocked.base / "data" / "uploads").mkdir(mode=0o700)
-    old = stocked.base / "data" / "uploads" / "old.csv"
+    old = stocked.base / "data" / "uploads" / "cutoff.part"
     old.touch()
     os.utime(old, (0, 0))
     assert run("housekeeper", "--once").stdout.splitlines() == [
         "retention: scans 0, events 0, openids 0",
         "forgotten_batches: 1",
         "mints_taken_back: 0",
-        "deleted: uploads/old.csv",
+        "deleted: uploads/cutoff.part",
     ]
     assert not old.exists()
+
+
+def test_scans_that_are_too_old_are_deleted(scanner: Scanner) -> None:
+    house, now = scanner.house, int(time.time())
+    scanner.scan("GENUINE0001", "COPIED99999", at=now - 31 * 86400)
+    scanner.scan("GENUINE0001", at=now - 29 * 86400)
+    assert run_json("housekeeper", "--once")["retention"]["scans"] == 0
+    house.path.write_text(house.path.read_text() + "\n[journal]\nkeep_scans_days = 30\n")
+    assert run_json("housekeeper", "--once")["retention"]["scans"] == 2
+    assert rows(house, "SELECT count(*), sum(scans) FROM scans, tallies WHERE scans.tag = tallies.tag") == [(1, 2)]
 
 
 def test_a_round_beside_another_housekeeper_is_refused(shop: House) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import stat
 import subprocess
 import sys
 import time
@@ -10,9 +11,11 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from scanhook.cli import main
 from scanhook.settings import House
-from tests.cli.conftest import AT, Scanner, run
+from tests.cli.conftest import AT, Scanner, run, run_json
 from tests.conftest import OPENID
 from tests.serving import environment
 
@@ -30,6 +33,7 @@ COLUMNS = [
     "extinfo",
     "code",
     "person",
+    "source",
 ]
 
 
@@ -87,7 +91,45 @@ def test_programs_read_scans_as_json_lines(scanner: Scanner) -> None:
     assert (second["verdict"], second["extinfo"]) == ("fake", "COPIED99999")
     assert first["person"] == second["person"]
     assert len(str(first["person"])) == 32
+    assert first["source"] is None
     assert OPENID not in str(first)
+
+
+@pytest.mark.parametrize(
+    ("options", "numbers"),
+    [
+        (("--product", "qrcode/moment-frame"), [1, 2, 3, 4]),
+        (("--product", "qrcode/other"), [5]),
+        (("--product", "ean13/moment-frame"), []),
+        (("--batch", "autumn"), [1, 2]),
+        (("--reason", "unknown_code"), [4]),
+        (("--verdict", "success"), [5]),
+        (("--verdict", "real", "--batch", "autumn"), [1, 2]),
+        (("--verdict", "fake", "--batch", "autumn"), []),
+    ],
+)
+def test_scans_are_chosen_by_product_batch_reason_and_verdict(
+    scanner: Scanner, options: tuple[str, ...], numbers: list[int]
+) -> None:
+    scanner.scan("GENUINE0001", "GENUINE0002", "PRINTED0003", "COPIED99999")
+    scanner.scan("X", KeyStr="other", at=AT + 9)
+    shown = lines_of(run("scans", "tail", "--json", *options).stdout)
+    exported = lines_of(run("scans", "export", "--format", "jsonl", *options).stdout)
+    assert [line["number"] for line in shown] == [line["number"] for line in exported] == numbers
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--product", "moment-frame"), "`moment-frame` is no product: write KEYSTANDARD/KEYSTR"),
+        (("--product", "/x"), "`/x` is no product"),
+        (("--verdict", "genuine"), "'genuine' is not one of 'real', 'fake', 'not_active', 'success'"),
+        (("--reason", "luck"), "'luck' is not one of 'active'"),
+    ],
+)
+@pytest.mark.parametrize("command", ["tail", "export"])
+def test_what_cannot_be_chosen_is_a_usage_error(shop: House, command: str, options: tuple[str, ...], said: str) -> None:
+    assert said in " ".join(run("scans", command, *options, code=2).stderr.split())
 
 
 def test_a_name_with_brackets_is_shown_whole(scanner: Scanner) -> None:
@@ -194,3 +236,113 @@ def test_scans_are_followed_as_they_come(scanner: Scanner, tmp_path: Path) -> No
         shown += [json.loads(following.stdout.readline()) for _ in range(2)]
         following.terminate()
     assert [(line["number"], line["verdict"]) for line in shown] == [(1, "real"), (2, "not_active"), (3, "fake")]
+
+
+def kept_of(openid: str) -> list[dict[str, object]]:
+    return lines_of(run("scans", "export", "--openid", openid, "--format", "jsonl").stdout)
+
+
+def test_what_is_kept_of_a_person_is_exported(scanner: Scanner, tmp_path: Path) -> None:
+    scanner.scan("GENUINE0001", "COPIED99999")
+    scanner.scan("GENUINE0001", FromUserName="somebody-else", at=AT + 5)
+    first, second = kept_of(OPENID)
+    assert (first["kind"], first["batch"], first["needantifake"], first["openid"]) == ("scan", "autumn", True, None)
+    assert (second["verdict"], second["extinfo"]) == ("fake", "COPIED99999")
+    result = run("scans", "export", tmp_path / "person.csv", "--openid", OPENID)
+    assert result.stderr == "2 lines are written. They are personal data: hand them over, and keep no copy.\n"
+    header, *rows = csv.reader(StringIO((tmp_path / "person.csv").read_text("utf-8-sig"), newline=""))
+    assert header == ["kind", *COLUMNS, "needantifake", "openid", "event", "fields"]
+    assert [row[:2] for row in rows] == [["scan", "1"], ["scan", "2"]]
+    assert stat.S_IMODE((tmp_path / "person.csv").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("option", [("--since", "2026-11-22"), ("--batch", "autumn"), ("--verdict", "real")])
+def test_everything_of_a_person_is_exported_or_nothing(shop: House, option: tuple[str, str]) -> None:
+    said = run("scans", "export", "--openid", OPENID, *option, code=2).stderr
+    assert "leave the other options out" in " ".join(said.split())
+
+
+def test_a_person_is_erased(scanner: Scanner) -> None:
+    scanner.scan("GENUINE0001", "GENUINE0002")
+    scanner.scan("GENUINE0001", FromUserName="somebody-else", at=AT + 5)
+    before = run_json("codes", "check", "qrcode/moment-frame/GENUINE0001")
+
+    result = run("scans", "erase", "--openid", OPENID, "--yes")
+
+    assert (result.stdout, result.stderr) == ("The person is erased; 2 scans were concerned.\n", "")
+    assert kept_of(OPENID) == []
+    assert len(kept_of("somebody-else")) == 1
+    assert run_json("codes", "check", "qrcode/moment-frame/GENUINE0001") == before
+    assert (before["scans"], before["persons"]) == (2, 2)
+    erasures = scanner.house.base / "data" / "erasures"
+    assert stat.S_IMODE(erasures.stat().st_mode) == 0o600
+    assert len(erasures.read_text().splitlines()) == 1
+    assert run_json("scans", "erase", "--openid", OPENID, "--yes") == {"scans": 0}
+
+
+def test_an_openid_is_read_from_standard_input(scanner: Scanner) -> None:
+    scanner.scan("GENUINE0001")
+    for command in (["export", "--format", "jsonl"], ["erase", "--yes"]):
+        result = CliRunner().invoke(main, ["scans", *command, "--openid", "-"], input=f"  {OPENID}\n")
+        assert result.exit_code == 0, result.output
+    assert result.stdout == "The person is erased; 1 scans were concerned.\n"
+
+
+def test_nobody_is_erased_unasked(scanner: Scanner) -> None:
+    scanner.scan("GENUINE0001")
+    result = run("scans", "erase", "--openid", OPENID, code=1)
+    assert result.stderr == ("error: an erasure cannot be undone, and nobody is there to ask: confirm it with --yes\n")
+    assert len(kept_of(OPENID)) == 1
+    assert not (scanner.house.base / "data" / "erasures").exists()
+
+
+@pytest.mark.parametrize(("answer", "left"), [("y", 0), ("n", 1)])
+def test_whoever_sits_there_is_asked(scanner: Scanner, monkeypatch: pytest.MonkeyPatch, answer: str, left: int) -> None:
+    scanner.scan("GENUINE0001")
+    monkeypatch.setattr("scanhook.cli.scans_people._asks", lambda: True)
+    result = CliRunner().invoke(main, ["scans", "erase", "--openid", OPENID], input=f"{answer}\n")
+    assert "Erase this person for ever? [y/N]" in result.stderr
+    assert result.exit_code == left
+    assert len(kept_of(OPENID)) == left
+
+
+@pytest.mark.parametrize("openid", ["", "two words", "o" * 129, "微信"])
+def test_what_is_no_openid_is_not_repeated(shop: House, openid: str) -> None:
+    said = run("scans", "erase", "--yes", "--openid", openid, code=2).stderr
+    assert "that is no openid" in said
+    assert not openid or openid not in said
+
+
+def retain(house: House, *, scans: int, openids: int) -> None:
+    house.path.write_text(
+        house.path.read_text() + f"\n[journal]\nkeep_scans_days = {scans}\nkeep_openid_days = {openids}\n"
+    )
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_what_is_old_is_deleted(scanner: Scanner, *, dry_run: bool) -> None:
+    retain(scanner.house, scans=30, openids=0)
+    scanner.scan("GENUINE0001", at=int(time.time()) - 31 * 86_400)
+    scanner.scan("GENUINE0002", at=int(time.time()) - 29 * 86_400)
+    options = ("--dry-run",) if dry_run else ()
+
+    result = run("scans", "prune", *options)
+
+    said = "would be" if dry_run else "are"
+    assert result.stdout == f"1 scans, 0 other events and 0 openids {said} deleted.\n"
+    assert len(kept_of(OPENID)) == 2
+    assert [line["kind"] for line in kept_of(OPENID)] == (["scan"] * 2 if dry_run else ["scan", "counted"])
+    assert run_json("scans", "prune", "--dry-run") == {
+        "scans": int(dry_run),
+        "events": 0,
+        "openids": 0,
+        "dry_run": True,
+    }
+
+
+def test_without_a_setting_scans_are_kept_for_ever(scanner: Scanner) -> None:
+    scanner.scan("GENUINE0001", at=86_400)
+    assert run("scans", "prune").stdout == (
+        "Scans are kept for ever: [journal] keep_scans_days is 0.\n0 scans, 0 other events and 0 openids are deleted.\n"
+    )
+    assert len(kept_of(OPENID)) == 1

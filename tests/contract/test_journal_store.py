@@ -408,8 +408,9 @@ def stock(journal: JournalStore) -> None:
         (scan(6), None),
         (scan(7), verdict(Reason.NOT_ACTIVE, CodeResult.NOT_ACTIVE)),
     ]
-    for seconds, (one, judged) in enumerate(given):
-        journal.record(replace(one, received_at=AT + seconds), judged, now=AT)
+    journal.record_all(
+        [(replace(one, received_at=AT + seconds), judged) for seconds, (one, judged) in enumerate(given)], now=AT
+    )
 
 
 CHOICES = [
@@ -518,8 +519,7 @@ def test_scans_are_counted_from_one_time_to_another(
 
 def test_a_time_finds_scans_that_came_hours_apart_and_a_little_out_of_order(journal: JournalStore) -> None:
     seconds = [3600 * (number // 3) + (0, 290, -290)[number % 3] for number in range(60)]
-    for number, at in enumerate(seconds):
-        journal.record(scan(number, received_at=AT + at), verdict(), now=AT)
+    journal.record_all([(scan(number, received_at=AT + at), verdict()) for number, at in enumerate(seconds)], now=AT)
 
     for hour in range(-1, 22):
         for offset in (-290, 0, 1, 290, 291):

@@ -10,17 +10,16 @@ import pytest
 
 from scanhook.errors import Refused
 from scanhook.registry import RegistryStore
-from scanhook.storage import Pepper
 from tests.contract.engines import Place
-from tests.contract.life import AS_LOADED, batch, change, own, states, stock, undo
+from tests.contract.life import AS_LOADED, batch, change, own, states, undo
 
 PROCESSES, THREADS, CHANGES = 2, 4, 5
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(autouse=True)
-def _stocked(registry: RegistryStore, tmp_path: Path, pepper: Pepper) -> None:
-    stock(registry, tmp_path, pepper)
+@pytest.fixture
+def place(stocked_place: Place) -> Place:
+    return stocked_place
 
 
 def test_no_change_of_many_processes_and_threads_is_lost(registry: RegistryStore, place: Place) -> None:

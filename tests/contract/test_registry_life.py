@@ -21,7 +21,6 @@ from tests.contract.life import (
     positions,
     product,
     states,
-    stock,
     tag,
     undo,
     whole,
@@ -54,9 +53,9 @@ EACH_LEVEL = pytest.mark.parametrize(
 )
 
 
-@pytest.fixture(autouse=True)
-def _stocked(registry: RegistryStore, tmp_path: Path, pepper: Pepper) -> None:
-    stock(registry, tmp_path, pepper)
+@pytest.fixture
+def place(stocked_place: Place) -> Place:
+    return stocked_place
 
 
 def everything(registry: RegistryStore) -> list[tuple[bytes, Product, CodeRecord]]:

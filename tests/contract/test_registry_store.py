@@ -24,6 +24,7 @@ from scanhook.registry import (
     State,
     open_registry,
 )
+from scanhook.registry.importstore import ImportPlan, Kind, Phase
 from scanhook.storage import Pepper
 from tests.contract.engines import Place
 from tests.registry.codes import AT, CLOCK, EAN, HEADER, ean_lines, load
@@ -37,12 +38,28 @@ def product(number: int = 1, **changed: object) -> Product:
     return replace(made, **changed)  # type: ignore[arg-type]
 
 
-def tags(pepper: Pepper, owner: Product, *codes: str) -> list[bytes]:
-    return [pepper.tag(owner.id, code) for code in codes]
+def pile(owner: Product, codes: int, batch: str = "B-7", state: State = State.ACTIVE, last: int = 0) -> Pile:
+    return Pile(product=owner, batch=batch, state=state, codes=codes, last=last or codes)
 
 
-def pile(owner: Product, codes: int, batch: str = "B-7", state: State = State.ACTIVE) -> Pile:
-    return Pile(product=owner, batch=batch, state=state, codes=codes, last=codes)
+def rows_of(pepper: Pepper, owner: Product, *codes: str, first: int = 1) -> list[CodeRow]:
+    """Return codes of the first pile as an import stores them, at positions that count up."""
+    numbered = enumerate((pepper.tag(owner.id, code) for code in codes), first)
+    return sorted((tag, position + 1, 0, position) for position, tag in numbered)
+
+
+def begin(registry: RegistryStore, *piles: Pile, file: str = "B-7.csv") -> tuple[int, list[Part]]:
+    """Do all of an import but to store its codes and to show them."""
+    import_id = registry.start_import(ImportPlan(kind=Kind.IMPORT, file=file, who="mei", why="delivered"))
+    parts = registry.ready_import(
+        import_id, piles, digest=b"d" * 32, total=sum(pile.codes for pile in piles), report={"found": 1}
+    )
+    return import_id, parts
+
+
+def store(registry: RegistryStore, import_id: int, rows: list[CodeRow]) -> None:
+    with registry.loading(import_id) as loader:
+        loader.store(rows, loaded=1, done=len(rows))
 
 
 def test_an_empty_registry_knows_nothing(registry: RegistryStore) -> None:
@@ -242,89 +259,106 @@ def test_an_import_is_seen_from_its_last_step_on(
     draft = registry.draft_product("main", *EAN)
 
     def unseen() -> bool:
-        looked = [store.look_up("main", *EAN, code) for store in (registry, another) for code in ("A1", "A2")]
+        looked = [each.look_up("main", *EAN, code) for each in (registry, another) for code in ("A1", "A2")]
         return looked == [LookUp()] * 4 and not [*another.products(), *another.batches(), *registry.batches()]
 
     with registry.importing():
-        import_id, (part,) = registry.begin_import("B-7.csv", [pile(draft, 2)])
+        import_id, (part,) = begin(registry, pile(draft, 2))
         assert unseen()
-        rows = sorted([(tag, part.id, number) for number, tag in enumerate(tags(pepper, draft, "A1", "A2"), 1)])
-        assert registry.load_codes(rows) == []
+        store(registry, import_id, rows_of(pepper, draft, "A1", "A2"))
         assert unseen()
-        registry.finish_import(import_id, {part.id: 2})
+        registry.finish_import(import_id, [2], report={})
 
-    assert part.offset == 0
-    for store in (registry, another):
-        codes = [store.look_up("main", *EAN, code).code for code in ("A1", "A2")]
+    assert part.pile == pile(draft, 2)
+    for each in (registry, another):
+        codes = [each.look_up("main", *EAN, code).code for code in ("A1", "A2")]
         assert [code.position if code else None for code in codes] == [1, 2]
-        assert [(batch.product, batch.name, batch.states_at(AT)) for batch in store.batches()] == [
+        assert [(batch.product, batch.name, batch.states_at(AT)) for batch in each.batches()] == [
             (draft, "B-7", {"active": 2})
         ]
 
 
-def test_piles_of_one_batch_share_its_positions(registry: RegistryStore, pepper: Pepper, tmp_path: Path) -> None:
-    load(registry, tmp_path / "B-7.csv", pepper, *ean_lines("A1", "A2"), *ean_lines("A3", status="inactive"))
+def test_an_import_is_in_the_history_of_each_of_its_batches(registry: RegistryStore, pepper: Pepper) -> None:
     owner = registry.draft_product("main", *EAN)
-
     with registry.importing():
-        import_id, parts = registry.begin_import(
-            "more.csv", [pile(owner, 1), pile(owner, 1, state=State.ISSUED), pile(owner, 1, batch="B-8")]
-        )
-        registry.abandon_import(import_id, [])
+        import_id, _ = begin(registry, pile(owner, 1), pile(owner, 2, batch="B-8"), file="spring.csv")
+        assert registry.changes() == []
+        store(registry, import_id, rows_of(pepper, owner, "A1"))
+        registry.finish_import(import_id, [1, 2], report={"brought": 3})
 
-    assert [part.offset for part in parts] == [3, 3, 0]
-    assert len({part.id for part in parts}) == 3
+    newest, oldest = registry.changes()
+    assert (oldest.batch, newest.batch, oldest.codes, newest.codes) == ("B-7", "B-8", 1, 2)
+    assert (newest.action, newest.level, newest.who, newest.why) == ("import", "batch", "mei", "delivered")
+    assert newest.details == {"file": "spring.csv", "import": import_id}
+    found = registry.find_import(import_id)
+    assert found is not None
+    assert (found.phase, found.change_id, found.report) == ("done", newest.id, {"brought": 3})
+    loads = [load for batch in registry.batches() for load in batch.loads]
+    assert {load.loaded_by for load in loads} == {oldest.id, newest.id}
 
 
 def test_positions_go_on_behind_the_last_that_was_given(registry: RegistryStore) -> None:
     owner = registry.draft_product("main", *EAN)
+    assert registry.last_position(owner, "B-7") == 0
     with registry.importing():
-        import_id, parts = registry.begin_import(
-            "gaps.csv", [replace(pile(owner, 2), last=4), replace(pile(owner, 1, state=State.ISSUED), last=7)]
-        )
-        registry.finish_import(import_id, {part.id: 1 for part in parts})
-        import_id, (part,) = registry.begin_import("more.csv", [pile(owner, 1)])
-        registry.finish_import(import_id, {part.id: 1})
-        _, (after,) = registry.begin_import("last.csv", [pile(owner, 1)])
+        import_id, _ = begin(registry, pile(owner, 2, last=4), pile(owner, 1, state=State.ISSUED, last=7))
+        registry.finish_import(import_id, [1, 1], report={})
+        assert registry.last_position(owner, "B-7") == 7
+        unfinished, _ = begin(registry, pile(owner, 1, last=9))
+        assert registry.last_position(owner, "B-7") == 9
+        registry.close_import(unfinished, phase=Phase.DROPPED, report={})
 
-    assert (part.offset, after.offset) == (7, 8)
+    assert registry.last_position(owner, "B-7") == 7
+    assert registry.last_position(owner, "B-8") == 0
+    assert [batch.positions for batch in registry.batches()] == [7]
 
 
-def test_a_registered_code_is_given_back_and_stays_as_it_is(
+def test_a_registered_code_refuses_its_stack_and_stays_as_it_is(
     registry: RegistryStore, pepper: Pepper, tmp_path: Path
 ) -> None:
     load(registry, tmp_path / "B-7.csv", pepper, *ean_lines("A1", "A2", "A3"))
     owner = registry.draft_product("main", *EAN)
+    rows = rows_of(pepper, owner, "A9", "A2", "A3")
+    tags = [row[0] for row in rows]
+    assert registry.registered(tags) == {pepper.tag(owner.id, code) for code in ("A2", "A3")}
 
     with registry.importing():
-        import_id, (part,) = registry.begin_import("more.csv", [pile(owner, 3, batch="B-8")])
-        rows = sorted([(tag, part.id, n) for n, tag in enumerate(tags(pepper, owner, "A9", "A2", "A3"), 1)])
-        refused = registry.load_codes(rows)
-        registry.finish_import(import_id, {part.id: 1})
+        import_id, _ = begin(registry, pile(owner, 3, batch="B-8"))
+        with pytest.raises(Refused, match=f"`scanhook imports drop {import_id}`"):
+            store(registry, import_id, rows)
+        store(registry, import_id, rows_of(pepper, owner, "A9"))
+        registry.finish_import(import_id, [1], report={})
 
-    assert {row[0] for row in refused} == set(tags(pepper, owner, "A2", "A3"))
     codes = [registry.look_up("main", *EAN, code).code for code in ("A2", "A3", "A9")]
     assert [(code.batch, code.position) if code else None for code in codes] == [("B-7", 2), ("B-7", 3), ("B-8", 1)]
     assert {batch.name: batch.codes for batch in registry.batches()} == {"B-7": 3, "B-8": 1}
 
 
-def leave_unfinished(registry: RegistryStore, pepper: Pepper, *codes: str) -> tuple[int, Part, list[CodeRow]]:
+def leave_unfinished(registry: RegistryStore, pepper: Pepper, *codes: str) -> tuple[int, list[CodeRow]]:
     """Do all of an import but its last step."""
     owner = registry.draft_product("main", *EAN)
     with registry.importing():
-        import_id, (part,) = registry.begin_import("lost.csv", [pile(owner, len(codes), batch="lost")])
-        rows = sorted([(tag, part.id, number) for number, tag in enumerate(tags(pepper, owner, *codes), 1)])
-        assert registry.load_codes(rows) == []
-    return import_id, part, rows
+        import_id, _ = begin(registry, pile(owner, len(codes), batch="lost"), file="lost.csv")
+        rows = rows_of(pepper, owner, *codes)
+        store(registry, import_id, rows)
+    return import_id, rows
 
 
-def test_an_abandoned_import_leaves_nothing(registry: RegistryStore, place: Place, pepper: Pepper) -> None:
-    import_id, _, rows = leave_unfinished(registry, pepper, "A1", "A2")
+def give_up(registry: RegistryStore, import_id: int, rows: list[CodeRow]) -> None:
+    with registry.loading(import_id) as loader:
+        loader.delete(rows)
+    registry.close_import(import_id, phase=Phase.DROPPED, report={})
 
-    registry.abandon_import(import_id, rows)
 
-    for table in ("products", "imports", "batches", "parts", "codes"):
+def test_an_abandoned_import_leaves_nothing_but_its_name(registry: RegistryStore, place: Place, pepper: Pepper) -> None:
+    import_id, rows = leave_unfinished(registry, pepper, "A1", "A2")
+
+    give_up(registry, import_id, rows)
+
+    for table in ("products", "batches", "parts", "codes", "changes"):
         assert place.registry_sql(f"SELECT count(*) FROM {table}") == [(0,)]
+    (left,) = registry.imports()
+    assert (left.id, left.plan.file, left.phase, left.change_id) == (import_id, "lost.csv", "dropped", 0)
     registry.add_product(product())
 
 
@@ -336,18 +370,17 @@ def test_an_abandoned_import_leaves_what_was_there(
     registry.add_product(empty)
     owner = registry.draft_product("main", *EAN)
     with registry.importing():
-        import_id, parts = registry.begin_import("more.csv", [pile(owner, 2), pile(empty, 1)])
-        rows = sorted([(tag, parts[0].id, number) for number, tag in enumerate(tags(pepper, owner, "A1", "A2"), 2)])
-        assert [row[0] for row in registry.load_codes(rows)] == tags(pepper, owner, "A1")
+        import_id, _ = begin(registry, pile(owner, 2), pile(empty, 1))
+        store(registry, import_id, rows_of(pepper, owner, "A2", first=2))
 
-        registry.abandon_import(import_id, rows)
+        give_up(registry, import_id, rows_of(pepper, owner, "A1", "A2"))
 
     code = registry.look_up("main", *EAN, "A1").code
     assert code is not None
     assert (code.batch, code.position) == ("B-7", 1)
     assert registry.look_up("main", *EAN, "A2").code is None
     assert registry.find_product("main", "ean13", "2") == empty
-    for table, count in {"products": 2, "imports": 1, "batches": 1, "parts": 1, "codes": 1}.items():
+    for table, count in {"products": 2, "batches": 1, "parts": 1, "codes": 1}.items():
         assert place.registry_sql(f"SELECT count(*) FROM {table}") == [(count,)]
 
 
@@ -425,15 +458,16 @@ def test_a_draft_that_is_out_of_date_begins_no_import(
     draft = out_of_date(registry)
 
     with registry.importing(), pytest.raises(Refused, match="import the file again"):
-        registry.begin_import("B-7.csv", [pile(draft, 1)])
+        begin(registry, pile(draft, 1))
 
-    assert place.registry_sql("SELECT count(*) FROM imports") == [(0,)]
+    assert place.registry_sql("SELECT count(*) FROM parts") == [(0,)]
+    assert place.registry_sql("SELECT count(*) FROM batches") == [(0,)]
 
 
 def test_one_import_runs_at_a_time(registry: RegistryStore, another: RegistryStore) -> None:
     with registry.importing():
-        for store in (another, registry):
-            with pytest.raises(Refused, match="another import is running"), store.importing():
+        for each in (another, registry):
+            with pytest.raises(Refused, match="another import is running"), each.importing():
                 pass
 
     with another.importing():

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from scanhook.errors import CodeFileRefused
 from scanhook.registry import Action, Normalisation, Order, Product, Scope
 from scanhook.registry.checksum import has_right_check
-from scanhook.registry.codefile import CodeFile, CodeLine, LineRefused
+from scanhook.registry.codefile import BLOCK_BYTES
+from scanhook.registry.parsing import BlockRefused
 from tests.fuzz.strategies import accepted, any_text, fuzzed, mutated
+from tests.registry.codes import Line, lines_of
 
 PRODUCT = Product(id=bytes(8), account="main", key_standard="ean13", key_str="6900873042720")
 HEADER = b"keystandard,keystr,extinfo,status"
@@ -46,11 +48,15 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fuzz") / "codes.csv"
 
 
-def _read(path: Path) -> list[tuple[int, CodeLine | LineRefused]] | None:
-    try:
-        return list(CodeFile(path).lines(lambda _bytes: None))
-    except CodeFileRefused:
-        return None
+def _read(path: Path) -> list[tuple[int, Line | str]] | None:
+    for encoding in ("utf-8", "gbk"):
+        try:
+            return lines_of(path, encoding=encoding)
+        except UnicodeDecodeError:
+            continue
+        except (CodeFileRefused, BlockRefused):
+            return None
+    return None
 
 
 @fuzzed(400)
@@ -71,12 +77,27 @@ def test_any_file_is_read_line_by_line_or_refused(path: Path, content: bytes) ->
     assert numbers == sorted(set(numbers))
     assert all(number > 1 for number in numbers)
     for _, line in lines:
-        if isinstance(line, CodeLine):
+        if isinstance(line, Line):
             assert 0 < len(line.ext_info) <= 64
             assert (line.key_standard + line.key_str + line.ext_info + line.batch).isprintable()
         else:
-            assert type(line) is LineRefused
-            assert str(line).isprintable()
+            assert line.isprintable()
+
+
+@fuzzed(150)
+@given(content=_plain, block_bytes=st.integers(1, 60))
+def test_a_file_is_read_alike_however_it_is_cut_into_blocks(path: Path, content: bytes, block_bytes: int) -> None:
+    path.write_bytes(content)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("scanhook.registry.codefile.BLOCK_BYTES", block_bytes)
+        cut = _shape(_read(path))
+        patched.setattr("scanhook.registry.codefile.BLOCK_BYTES", BLOCK_BYTES)
+        assert cut == _shape(_read(path))
+
+
+def _shape(lines: list[tuple[int, Line | str]] | None) -> list[tuple[int, Line | bool]] | None:
+    # A field beyond all measure is refused for another reason where a quote stands in its block.
+    return None if lines is None else [(number, isinstance(line, Line) and line) for number, line in lines]
 
 
 @pytest.mark.parametrize("content", VALID, ids=["UTF-8", "GBK", "with a mark"])
@@ -85,7 +106,7 @@ def test_the_files_that_are_mutated_are_right_themselves(path: Path, content: by
     path.write_bytes(gzip.compress(content) if zipped else content)
     lines = _read(path)
     assert lines
-    assert all(isinstance(line, CodeLine) for _, line in lines)
+    assert all(isinstance(line, Line) for _, line in lines)
 
 
 @fuzzed(300)

@@ -69,7 +69,12 @@ def test_a_mark_at_the_beginning_is_passed_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["KeyStandard,KeyStr,ExtInfo,Status", " keystandard , keystr,extinfo,status ", f'"{HEADER}'.replace(",", '","') + '"']
+    "header",
+    [
+        "KeyStandard,KeyStr,ExtInfo,Status",
+        " keystandard , keystr,extinfo,status ",
+        f'"{HEADER}'.replace(",", '","') + '"',
+    ],
 )
 def test_the_header_may_have_capitals_blanks_and_quotes(tmp_path: Path, header: str) -> None:
     assert codes_of(code_file(tmp_path / "codes.csv", "ean13,1,A1,active", header=header)) == ["A1"]

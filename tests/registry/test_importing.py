@@ -605,7 +605,7 @@ def test_the_history_says_who_brought_codes_and_why(store: SqliteRegistry, path:
     ] * 2
     assert [(change.batch, change.codes) for change in (first, second, last)] == [("B-7", 1), ("B-8", 1), ("codes", 1)]
     assert (last.why, dict(last.details)) == ("import of codes.csv", {"file": "codes.csv", "import": 2})
-    assert [batch.loads[0].change_id for batch in store.batches()] == [first.id, second.id, last.id]
+    assert [batch.loads[0].loaded_by for batch in store.batches()] == [first.id, second.id, last.id]
     assert [found.change_id for found in store.imports()] == [last.id, second.id]
 
 

@@ -18,6 +18,7 @@ from scanhook.errors import Refused, StorageError
 from scanhook.registry import ALPHABET, Normalisation, Pile, Product, State, has_right_check
 from scanhook.registry.agefile import Recipient
 from scanhook.registry.importstore import ImportPlan, Kind
+from scanhook.registry.loading import drop_import
 from scanhook.registry.mint import mint_codes, settle_mints
 from scanhook.registry.mintorder import MINTED_RULES, Minted, MintOrder
 from scanhook.registry.printfile import PrintFile
@@ -346,6 +347,23 @@ def test_a_killed_mint_leaves_neither_file_nor_codes_or_both(
     assert sql(store, "SELECT count(*) FROM codes") == 300
 
 
+def test_codes_whose_file_cannot_be_seen_stay(store: SqliteRegistry, frame: Product, shelf: Path) -> None:
+    path = shelf / "spring.csv"
+    command = [sys.executable, "-m", "tests.registry.killed_mint", str(store.folder), str(path), "file named"]
+    subprocess.run(command, check=False, capture_output=True, timeout=60, cwd=Path(__file__).parents[2])
+    away = shelf.rename(shelf.with_name("away"))
+
+    assert settle_mints(store) == 0
+    assert [mint.is_shown for mint in store.open_mints()] == [True]
+    assert store.find_batch(frame, "spring")
+    away.rename(shelf)
+    assert settle_mints(store) == 0
+    assert list(store.open_mints()) == []
+    path.unlink()  # the printer has it
+    assert settle_mints(store) == 0
+    assert store.find_batch(frame, "spring")
+
+
 def test_the_next_mint_clears_away_what_a_killed_one_has_left(
     store: SqliteRegistry, frame: Product, shelf: Path
 ) -> None:
@@ -356,6 +374,19 @@ def test_the_next_mint_clears_away_what_a_killed_one_has_left(
 
     mint(store, an_order(frame, path, codes=10))
     assert sql(store, "SELECT count(*) FROM codes") == 10
+
+
+def test_a_killed_mint_can_be_dropped_like_an_import(store: SqliteRegistry, frame: Product, shelf: Path) -> None:
+    path = shelf / "spring.csv"
+    command = [sys.executable, "-m", "tests.registry.killed_mint", str(store.folder), str(path), "tags stored"]
+    subprocess.run(command, check=False, capture_output=True, timeout=60, cwd=Path(__file__).parents[2])
+    (killed,) = store.imports()
+    drop_import(store, killed, progress=lambda _what, _done, _total: None)
+
+    assert sql(store, "SELECT count(*) FROM codes") == 0
+    assert settle_mints(store) == 0
+    check_untouched(store)
+    assert mint(store, an_order(frame, path)).codes == 300
 
 
 def test_a_running_mint_is_not_settled(store: SqliteRegistry, frame: Product, shelf: Path) -> None:

@@ -18,9 +18,9 @@ from scanhook.registry.printfile import (
     PrintFile,
     PrintLine,
     hidden_name,
+    lies_there,
     print_lines,
     read_print_lines,
-    sha256_of,
 )
 
 SERIALS = b"00000000000000012" + b"000000000000000G5"
@@ -70,7 +70,7 @@ def test_a_file_appears_whole_and_for_its_owner_only(tmp_path: Path, disk: str) 
         file.appear()
 
     assert path.read_bytes() == b"onetwo"
-    assert digest == hashlib.sha256(b"onetwo").hexdigest() == sha256_of(path)
+    assert digest == hashlib.sha256(b"onetwo").hexdigest()
     assert S_IMODE(path.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [path]
 
@@ -164,13 +164,25 @@ def test_an_encrypted_file_is_hashed_as_it_lies_there(tmp_path: Path, disk: str)
         digest = file.seal()
         file.appear()
 
-    assert digest == sha256_of(path)
+    assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
     assert b"00000000000000012" not in path.read_bytes()
     assert decrypt(path.read_bytes(), [PRINTER]) == GOOD.encode() * 50
 
 
-def test_the_digest_of_no_file_is_none(tmp_path: Path) -> None:
-    assert sha256_of(tmp_path / "spring.csv") is None
+def test_a_file_is_known_again_by_its_digest(tmp_path: Path) -> None:
+    path = tmp_path / "spring.csv"
+    digest = hashlib.sha256(b"one").hexdigest()
+    assert lies_there(path, sha256=digest) is False
+    path.write_bytes(b"two")
+    assert lies_there(path, sha256=digest) is False
+    path.write_bytes(b"one")
+    assert lies_there(path, sha256=digest) is True
+
+
+def test_where_a_file_cannot_be_seen_nothing_is_said_of_it(tmp_path: Path) -> None:
+    assert lies_there(tmp_path / "stick" / "spring.csv", sha256="") is None
+    (tmp_path / "spring.csv").mkdir()
+    assert lies_there(tmp_path / "spring.csv", sha256="") is None
 
 
 def test_a_printers_file_is_read_again(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def test_an_import_that_is_killed_again_and_again_is_finished_in_the_end(store: 
     code_file(path, *ean_lines(*codes, status="inactive"))
     command = [sys.executable, "-m", "tests.registry.killed_import", str(store.folder), str(path), "-"]
 
-    for wait in (chance.uniform(0.2, 1.2), chance.uniform(0.3, 0.9), chance.uniform(0.4, 0.8), None):
+    for wait in (chance.uniform(0.3, 1.2), chance.uniform(0.6, 1.0), None):
         process = subprocess.Popen(command, cwd=Path(__file__).parents[2])
         try:
             process.wait(wait)

@@ -41,8 +41,10 @@ def test_nobody_uses_a_storage_whose_files_are_being_exchanged(tmp_path: Path) -
 
 def test_a_worker_holds_the_storage_after_its_master_has_gone(tmp_path: Path) -> None:
     master = use_storage(tmp_path)
+    held = master._descriptor
+    assert held is not None
     command = [sys.executable, "-c", "import sys; sys.stdin.read()"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=(master._file.fileno(),)) as worker:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=(held,)) as worker:
         master.close()
         with pytest.raises(Refused, match=IN_USE):
             hold_alone(tmp_path)

@@ -35,10 +35,10 @@ def batch(
     )
 
 
-def incoming(id_: int, phase: Phase, *, hours: float = 48, file: str = "codes.csv", **options: object) -> Import:
+def incoming(id_: int, phase: Phase, *, hours: float = 48, first_part: int = 0) -> Import:
     """Return an import that began, and ended if it has, that many hours ago."""
     at = int(AT - hours * HOUR_S)
-    plan = ImportPlan(kind=Kind.IMPORT, file=file, who="mei", why="new codes", options=options)
+    plan = ImportPlan(kind=Kind.IMPORT, file="codes.csv", who="mei", why="new codes")
     ended_at = None if phase in (Phase.QUEUED, Phase.READING, Phase.LOADING) else at
     return Import(
         id=id_,
@@ -52,7 +52,7 @@ def incoming(id_: int, phase: Phase, *, hours: float = 48, file: str = "codes.cs
         loaded=0,
         report={},
         change_id=0,
-        first_part=0,
+        first_part=first_part,
     )
 
 

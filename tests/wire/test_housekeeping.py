@@ -203,16 +203,17 @@ def test_a_duty_that_fails_is_logged_and_keeps_no_other_from_its_work(
     ]
 
 
-def test_a_folder_that_cannot_be_cleared_is_logged(
+def test_an_upload_that_cannot_be_deleted_is_logged(
     desk: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (desk.shelves.folder / "import-1").mkdir()
-    desk.shelves.brought = [incoming(1, Phase.DONE)]
-
-    def denied(path: Path) -> None:
+    def denied(path: Path, **_: object) -> None:
         raise PermissionError(13, os.strerror(13), str(path))
 
-    monkeypatch.setattr("shutil.rmtree", denied)
+    path = desk.shelves.folder / "uploads" / "1.csv"
+    path.parent.mkdir()
+    path.touch()
+    desk.shelves.brought = [incoming(1, Phase.DONE)]
+    monkeypatch.setattr(Path, "unlink", denied)
     assert desk.round()["deleted"] is None
     (line,) = said(caplog)
     assert line.startswith('error event="housekeeping failed" duty=deleted why="[Errno 13] Permission denied: ')

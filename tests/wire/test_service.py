@@ -64,9 +64,7 @@ def test_a_relative_storage_starts_at_the_settings_file(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    _, registry, journal = open_storage(house, clock=SystemClock())
-    registry.close()
-    journal.close()
+    open_storage(house, clock=SystemClock()).close()
     assert not (tmp_path / "data").exists()
     assert (house.base / "data" / "registry.db").exists()
 

@@ -19,7 +19,7 @@ def figures(of: Standing) -> dict[str, float]:
 def test_forgotten_batches_and_unfinished_imports_are_counted() -> None:
     shelves = Shelves(
         kept=[batch(number) for number in range(1, 4)],
-        brought=[incoming(1, Phase.DONE), incoming(2, Phase.LOADING), incoming(3, Phase.FAILED)],
+        brought=[incoming(1, Phase.DONE), incoming(2, Phase.LOADING), incoming(3, Phase.READING)],
     )
     found = figures(standing(shelves, FixedClock(AT)))
     assert found == {"scanhook_forgotten_batches": 3, "scanhook_imports_unfinished": 2}

@@ -106,16 +106,16 @@ def _stop(error: Exception) -> Stop:
 def _tell(stop: Stop, error: Exception, operation: Operation, key: str | None) -> None:
     """Say in the log what was refused and why; never what was sent."""
     told = stop.told
-    facts = {"status": told.status, "operation": operation.id, "key": key}
+    asked = {"operation": operation.id} | ({"key": key} if key else {})
     if told.status == 500:
         # Not its text: what broke may have had a code or an openid in its hands.
-        log.error("broken", why=type(error).__name__, where=last_line(error), **facts)
+        log.error("broken", status=500, why=type(error).__name__, where=last_line(error), **asked)
     elif told.status in (401, 403):
-        log.warning("refused", reason="key", why=told.title, address=request.remote_addr, **facts)
+        log.warning("refused", status=told.status, reason="key", address=request.remote_addr, **asked)
     elif told.status >= 503:
-        log.error("refused", reason="storage", why=told.detail, **facts)
+        log.error("refused", status=told.status, reason="storage", why=told.detail, **asked)
     else:
-        log.info("refused", reason="request", why=told.detail, **facts)
+        log.info("refused", status=told.status, reason="request", why=told.detail, **asked)
 
 
 def _refused(stop: Stop) -> Response:

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from scanhook import create_app
+from scanhook.settings import load_settings
 from tests.wire.api.conftest import GENUINE, Api
 
 AUTUMN = {"keystandard": "qrcode", "keystr": "moment-frame", "batch": "autumn"}
@@ -20,9 +22,6 @@ def reason(api: Api, extinfo: str = "GENUINE0001") -> str:
 
 def confirm_above(api: Api, codes: int) -> Api:
     """Return an application over the same storage with another limit."""
-    from scanhook import create_app
-    from scanhook.settings import load_settings
-
     text = api.house.path.read_text()
     api.house.path.write_text(f"{text}\n[registry]\nconfirm_above = {codes}\n")
     house = load_settings(api.house.path)
@@ -102,7 +101,10 @@ def test_a_change_of_many_codes_must_be_confirmed(api: Api) -> None:
     api = confirm_above(api, 1)
     told = api.problem("POST", "/changes", order("recall"))
     assert (told["status"], told["type"], told["codes"]) == (409, "urn:scanhook:confirm", 2)
-    assert told["detail"] == "this changes 2 codes, more than 1: send it again with `confirm` true if that is what you want"
+    assert (
+        told["detail"]
+        == "this changes 2 codes, more than 1: send it again with `confirm` true if that is what you want"
+    )
     assert reason(api) == "active"
     change = api.post("/changes", order("recall", confirm=True))
     assert reason(api) == "recalled"

@@ -2,15 +2,13 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
-import signal
-from pathlib import Path
+import threading
 from typing import Any
 
 import pytest
 
-from scanhook.registry.importstore import Phase
 from scanhook.wire.api import imports
+from scanhook.wire.uploads import Uploads
 from tests.serving import wait_for
 from tests.wire.api.conftest import GENUINE, Api
 
@@ -29,6 +27,8 @@ def upload(api: Api, content: bytes | str = FILE, query: str = "", **more: Any) 
 def ended(api: Api, import_id: int) -> Any:
     """Wait until an import has ended and show it."""
     wait_for(lambda: api.get(f"/imports/{import_id}")["phase"] in _ENDS, "the import has ended")
+    uploads = Uploads(api.house.base / "data")
+    wait_for(lambda: not uploads.is_running(import_id), "its process has ended")
     return api.get(f"/imports/{import_id}")
 
 
@@ -178,8 +178,6 @@ def test_an_upload_over_the_limit_is_refused(api: Api, monkeypatch: pytest.Monke
 
 
 def test_too_many_uploads_at_once_are_told_to_come_again(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    import threading
-
     full = threading.BoundedSemaphore(1)
     full.acquire()
     monkeypatch.setattr(imports, "_places", full)

@@ -92,7 +92,9 @@ def test_who_may_not_upload_is_told_before_the_whole_file_is_sent(line: Line) ->
     assert answer.headers["connection"] == "close"
 
 
-def test_a_restart_of_the_service_leaves_an_import_running(line: Line, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_restart_of_the_service_leaves_an_import_running(
+    line: Line, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     home = tmp_path_factory.mktemp("restarted")
     house = furnish(home / "house")
     keys = add_keys(house)

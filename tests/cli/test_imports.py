@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import run, run_json
+
+LINES = """\
+keystandard,keystr,extinfo,status
+qrcode,moment-frame,GENUINE0001,active
+qrcode,moment-frame,GENUINE0002,active
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Return a code file that is good."""
+    path = tmp_path / "spring.csv"
+    path.write_text(LINES)
+    return path
+
+
+@pytest.fixture
+def stopped(file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a code file whose import was stopped before it was shown."""
+
+    def stop(*_: object, **__: object) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as patched, pytest.raises(RuntimeError):
+        patched.setattr("scanhook.registry.sqlite.SqliteRegistry.finish_import", stop)
+        run("codes", "import", file)
+    return file
+
+
+def cells(text: str) -> list[list[str]]:
+    return [line.replace("│", " ").split() for line in text.splitlines()]
+
+
+def test_a_registry_without_imports_says_how_to_begin() -> None:
+    assert run("imports", "list").stdout == ("Nothing was imported yet: begin with `scanhook codes import FILE.csv`.\n")
+
+
+def test_imports_are_listed_the_newest_first(file: Path) -> None:
+    run("codes", "import", file)
+    run("codes", "import", file, code=1)
+    assert [(each["import"], each["file"], each["phase"]) for each in run_json("imports", "list")] == [
+        (2, "spring.csv", "refused"),
+        (1, "spring.csv", "done"),
+    ]
+    said = run("imports", "list").stdout
+    assert "spring.csv" in said
+    assert run_json("imports", "list", "--limit", "1")[0]["import"] == 2
+
+
+def test_an_import_is_shown_with_its_audit(file: Path) -> None:
+    run("codes", "import", file, "--why", "delivery of May")
+    said = run("imports", "show", "1")
+    for row in (["import", "1"], ["state", "done"], ["why", "delivery", "of", "May"], ["codes", "2"], ["lines", "2"]):
+        assert row in cells(said.stdout)
+    assert "warning: the codes can be guessed" in said.stderr
+    shown = run_json("imports", "show", "1")
+    assert (shown["options"], shown["done"], shown["total"]) == (
+        {"account": "main", "batch": "spring", "skip_bad": False},
+        2,
+        2,
+    )
+
+
+def test_an_import_that_is_not_finished_is_shown_with_its_share(stopped: Path) -> None:
+    assert ["state", "loading,", "100%"] in cells(run("imports", "show", "1").stdout)
+
+
+def test_an_import_that_is_not_finished_can_be_given_up(stopped: Path) -> None:
+    assert run("imports", "drop", "1").stdout == "The import 1 is given up.\n"
+    assert run_json("imports", "show", "1")["phase"] == "dropped"
+    assert run_json("products", "list") == []
+    assert run_json("codes", "import", stopped)["went_on_at"] is None
+
+
+def test_an_import_whose_tags_are_lost_is_given_up_as_far_as_that_goes(stopped: Path, tmp_path: Path) -> None:
+    (manifest,) = tmp_path.rglob("manifest.json")
+    manifest.unlink()
+    assert "Its folder is gone, so its rows could not be found" in run("imports", "drop", "1").stdout
+
+
+def test_a_finished_import_is_not_given_up(file: Path) -> None:
+    run("codes", "import", file)
+    said = run("imports", "drop", "1", code=1).stderr
+    assert "error: the import 1 is done: only one that is not finished can be dropped\n" in said
+
+
+@pytest.mark.parametrize("command", ["show", "drop"])
+def test_an_import_that_is_not_there_is_told(command: str) -> None:
+    said = run("imports", command, "7", code=1).stderr
+    assert said == "error: there is no import 7: see `scanhook imports list`\n"
