@@ -49,7 +49,7 @@ class SqliteReading:
                 rows = rows_of(
                     connection,
                     f"SELECT {ENTRY_COLUMNS} FROM scans WHERE id > ? AND id <= ? AND {where} ORDER BY id",
-                    (after, end, *bindings),
+                    (after, min(end, behind - 1), *bindings),
                 )
             yield from map(entry_of, rows)
             after = end
@@ -102,7 +102,7 @@ class SqliteReading:
                     connection,
                     f"SELECT reason, verdict, count(*) FROM scans WHERE id > ? AND id <= ? AND {where} "
                     "GROUP BY reason, verdict",
-                    (after, end, *bindings),
+                    (after, min(end, behind - 1), *bindings),
                 )
                 for reason, verdict, count in rows:
                     counts[reason, None if verdict is None else CodeResult(verdict)] += count

@@ -103,7 +103,7 @@ def conditions(wanted: Wanted, *, since: float | None, until: float | None) -> t
 def span(connection: apsw.Connection, table: str, *, since: float | None, until: float | None) -> tuple[int, int]:
     """Return between which ids everything lies that was received in a time: the first, and one behind the last."""
     first = 0 if since is None else first_id(connection, table, millis(since) - SKEW_MS)
-    return first, NEVER_MS if until is None else first_id(connection, table, millis(until) + 0)
+    return first, NEVER_MS if until is None else first_id(connection, table, millis(until) + SKEW_MS)
 
 
 def first_id(connection: apsw.Connection, table: str, at: int) -> int:

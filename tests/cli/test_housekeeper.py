@@ -99,7 +99,8 @@ def test_the_service_has_one_housekeeper_that_comes_back_and_goes_with_it(stocke
     with serving(stocked, tmp_path, workers=2) as server:
         keys = keyring(stocked.settings.accounts["main"])
         wait_for(lambda: at_work(server), "the housekeeper is at work")
-        wait_for(lambda: "batch=winter" in server.log(), "it has warned of the forgotten batch")
+        lease = stocked.base / "data" / "housekeeper.lock"
+        wait_for(lease.read_bytes, "it has warned of the forgotten batch, and noted that")
         (first,) = at_work(server)
         os.kill(first, signal.SIGKILL)
         answer = server.push(scan_push(keys=keys))

@@ -523,7 +523,7 @@ def test_a_time_finds_scans_that_came_hours_apart_and_a_little_out_of_order(jour
 
     for hour in range(-1, 22):
         for offset in (-290, 0, 1, 290, 291):
-            since, until = AT + 3600 * hour + offset, AT + 3600 * (hour + 2)
+            since, until = AT + 3600 * hour + offset, AT + 3600 * (hour + 2) - offset
             right = [number for number, at in enumerate(seconds, 1) if since <= AT + at < until]
             assert [entry.number for entry in journal.entries(since=since, until=until)] == right
             assert sum(journal.counts(since=since, until=until).values()) == len(right)

@@ -4,7 +4,7 @@ import gzip
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from shutil import copy
@@ -14,7 +14,7 @@ import apsw
 import pytest
 
 from scanhook.errors import PepperMismatch, SchemaMismatch, StorageError
-from scanhook.registry import Action, Change, Order, Scope, import_codes
+from scanhook.registry import Action, Change, Order, Product, Scope, import_codes
 from scanhook.registry.sqlite import (
     FIND_CODE,
     FIND_MARK,
@@ -331,6 +331,24 @@ def test_a_schema_that_is_exchanged_under_a_running_service_is_noticed(
 
     by_side(store, "PRAGMA user_version = 2")
     assert store.look_up("main", *EAN, CODES[0]).code is not None
+
+
+def test_codes_are_listed_while_an_import_shows_a_new_product(
+    store: SqliteRegistry, tmp_path: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(store, tmp_path / "codes.csv", pepper, *ean_lines(*CODES))
+    read = store.products
+
+    def products() -> Iterator[Product]:
+        listed = list(read())
+        monkeypatch.undo()
+        load(store, tmp_path / "tea.csv", pepper, "qrcode,tea,A1,active")
+        return iter(listed)
+
+    monkeypatch.setattr(store, "products", products)
+
+    assert len(list(store.codes())) in (3, 4)
+    assert len(list(store.codes())) == 4
 
 
 def test_look_ups_go_on_while_somebody_writes(store: SqliteRegistry, tmp_path: Path, pepper: Pepper) -> None:

@@ -6,7 +6,7 @@ import json
 
 from flask import Blueprint, Response, request
 
-from scanhook.wire.api import batches, changes, codes, history, imports, products, scans, verdicts
+from scanhook.wire.api import batches, changes, codes, history, imports, products, scans, uploading, verdicts
 from scanhook.wire.api.openapi import write_openapi
 from scanhook.wire.api.operation import Call, Operation, Told
 from scanhook.wire.api.serve import add_operations
@@ -28,6 +28,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *changes.OPERATIONS,
     *codes.OPERATIONS,
     *imports.OPERATIONS,
+    *uploading.OPERATIONS,
     *scans.OPERATIONS,
     *verdicts.OPERATIONS,
     Operation(

@@ -1,41 +1,25 @@
-"""``/imports``: code files are uploaded here, and a process of their own imports them.
-
-The body goes to the disk as it comes. The import's progress is read from the registry, where its process writes it.
-"""
+"""``GET /imports``: how far imports are and what came of them, as their processes write it into the registry."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
-from flask import request, send_file, url_for
-from pydantic import AfterValidator, Field
+from flask import send_file
+from pydantic import Field
 
-from scanhook.errors import Refused
 from scanhook.office import KeyScope
-from scanhook.registry.importstore import Import, ImportPlan, Kind, Phase
+from scanhook.registry.importstore import Import, Kind, Phase
 from scanhook.wire.api.operation import Call, Operation, Told
 from scanhook.wire.api.paging import number_after, write_cursor
-from scanhook.wire.api.problems import not_found, problem
-from scanhook.wire.api.schema import AccountName, Answer, Given, Moment, Paged, Why, printable
-from scanhook.wire.importer import start_import
+from scanhook.wire.api.problems import not_found
+from scanhook.wire.api.schema import Answer, Moment, Paged
 from scanhook.wire.uploads import Uploads
 
-__all__ = ["OPERATIONS"]
-
-FILE_TYPES = ("text/csv", "application/gzip", "application/octet-stream")
-"""How a code file may be sent."""
-UPLOAD_MAX_BYTES = 8 << 30
-"""About 2·10⁸ codes; gzipped, far more."""
-UPLOADS_AT_ONCE = 8
-"""Of one worker; each takes a thread for as long as its sender likes."""
+__all__ = ["OPERATIONS", "ImportShown", "find_import", "is_resumable", "shown_import", "uploads_of"]
 
 _ENDED = (Phase.DONE, Phase.REFUSED, Phase.DROPPED)
-_places = threading.BoundedSemaphore(UPLOADS_AT_ONCE)
 
 
 class ImportPhase(StrEnum):
@@ -51,20 +35,6 @@ class ImportPhase(StrEnum):
     INTERRUPTED = "interrupted"
 
 
-Name = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(printable)]
-
-
-class UploadOptions(Given):
-    """What to do with a code file."""
-
-    account: AccountName | None = None
-    batch: Annotated[Name | None, Field(description="Of lines that name none.")] = None
-    file: Annotated[Name | None, Field(description="What people call the file.")] = None
-    skip_bad: Annotated[bool, Field(description="Take the good lines although others are refused.")] = False
-    dry_run: Annotated[bool, Field(description="Read, check and audit the file, and import nothing.")] = False
-    why: Why | None = None
-
-
 class ImportShown(Answer):
     """An import."""
 
@@ -77,7 +47,7 @@ class ImportShown(Answer):
     why: str
     started_at: Moment
     ended_at: Moment | None
-    done: Annotated[int, Field(description="Of `total`: bytes while it is read, codes while they are stored.")]
+    done: Annotated[int, Field(description="Of `total`; bytes while it is read, codes while they are stored.")]
     total: int
     codes: Annotated[int | None, Field(description="How many codes the file brings; once it is read.")]
     refused: Annotated[int | None, Field(description="How many lines are refused; once it is read.")]
@@ -96,11 +66,13 @@ class ImportPage(Answer):
     next_cursor: str | None
 
 
-def _uploads(call: Call) -> Uploads:
+def uploads_of(call: Call) -> Uploads:
+    """Return the folder of uploads."""
     return Uploads(call.service.registry.folder)
 
 
-def _shown(found: Import, uploads: Uploads) -> ImportShown:
+def shown_import(found: Import, uploads: Uploads) -> ImportShown:
+    """Show an import."""
     running = uploads.is_running(found.id)
     # Of an import that was not uploaded, nobody here can tell whether its process still runs.
     stopped = found.phase in (Phase.QUEUED, Phase.READING, Phase.LOADING) and uploads.began_here(found.id)
@@ -126,7 +98,7 @@ def _shown(found: Import, uploads: Uploads) -> ImportShown:
         report={name: value for name, value in report.items() if name not in ("why", "warnings")},
         change=found.change_id or None,
         rejects=uploads.rejects(found.id).exists(),
-        resumable=_resumable(found, uploads) and not running,
+        resumable=is_resumable(found, uploads) and not running,
     )
 
 
@@ -135,11 +107,16 @@ def _error(why: str, found: Import, uploads: Uploads) -> str:
     return why.replace(str(uploads.path(found.id)), found.plan.file)
 
 
-def _resumable(found: Import, uploads: Uploads) -> bool:
+def is_resumable(found: Import, uploads: Uploads) -> bool:
+    """Tell whether an import has not ended and its file is still here."""
     return found.phase not in _ENDED and uploads.is_here(found.id)
 
 
-def _find(call: Call) -> Import:
+def find_import(call: Call) -> Import:
+    """Return the import that the path names.
+
+    :raises Stop: 404, when there is none.
+    """
     found = call.service.registry.find_import(call.path["id"])
     if found is None:
         raise not_found("there is no such import: see GET imports")
@@ -152,115 +129,24 @@ def _list(call: Call) -> ImportPage:
     found = registry.imports(before=number_after("imports", query.cursor), limit=query.limit + 1)
     page = found[: query.limit]
     return ImportPage(
-        items=[_shown(each, _uploads(call)) for each in page],
+        items=[shown_import(each, uploads_of(call)) for each in page],
         next_cursor=write_cursor("imports", page[-1].id) if len(found) > query.limit else None,
     )
 
 
 def _show(call: Call) -> ImportShown:
-    return _shown(_find(call), _uploads(call))
+    return _shown(find_import(call), uploads_of(call))
 
 
 def _rejects(call: Call) -> Told:
-    found = _find(call)
-    path = _uploads(call).rejects(found.id)
+    found = find_import(call)
+    path = uploads_of(call).rejects(found.id)
     if not path.exists():
         raise not_found("no line of it was refused, or the list was deleted since")
     return Told(content=send_file(path, mimetype="text/csv", download_name=f"import-{found.id}.rejects.csv"))
 
 
-def _upload(call: Call) -> Told:
-    if request.mimetype not in FILE_TYPES:
-        raise problem(415, f"send the code file as it is, as {', '.join(FILE_TYPES)}")
-    _check_size(request.content_length or 0)
-    plan = _plan(call)
-    uploads, registry = _uploads(call), call.service.registry
-    with _place(), uploads.receiving(_counted(request.stream.read)) as received:
-        import_id = registry.start_import(plan, phase=Phase.QUEUED)
-        claim = uploads.claim(import_id)
-        uploads.adopt(received, import_id)
-    return _started(call, import_id, claim)
-
-
-@contextmanager
-def _place() -> Iterator[None]:
-    if not _places.acquire(blocking=False):
-        raise problem(503, "too many uploads at once: try again", headers={"Retry-After": "30"})
-    try:
-        yield
-    finally:
-        _places.release()
-
-
-def _check_size(size: int) -> None:
-    if size > UPLOAD_MAX_BYTES:
-        raise problem(413, f"a code file is at most {UPLOAD_MAX_BYTES} bytes: gzip it, or split it")
-
-
-def _counted(read: Callable[[int], bytes]) -> Callable[[int], bytes]:
-    """Return a way to read that ends where a file is too large: a chunked body does not say its length."""
-    size = 0
-
-    def counted(count: int) -> bytes:
-        nonlocal size
-        piece = read(count)
-        size += len(piece)
-        _check_size(size)
-        return piece
-
-    return counted
-
-
-def _plan(call: Call) -> ImportPlan:
-    query: UploadOptions = call.query
-    file = query.file or f"upload-{datetime.fromtimestamp(call.service.clock.now(), tz=UTC):%Y-%m-%d}.csv"
-    options: dict[str, object] = {
-        "account": call.account(query.account),
-        "batch": query.batch or file.removesuffix(".gz").removesuffix(".csv") or "upload",
-        "skip_bad": query.skip_bad,
-    }
-    if query.dry_run:
-        options["dry_run"] = True
-    return ImportPlan(kind=Kind.IMPORT, file=file, who=call.who, why=query.why or f"import of {file}", options=options)
-
-
-def _resume(call: Call) -> Told:
-    found, uploads = _find(call), _uploads(call)
-    if not _resumable(found, uploads):
-        raise problem(409, f"the import is {found.phase}, or its file is gone: upload the file again")
-    try:
-        claim = uploads.claim(found.id)
-    except Refused as error:
-        raise problem(409, error.why) from None
-    return _started(call, found.id, claim)
-
-
-def _started(call: Call, import_id: int, claim: Any) -> Told:
-    try:
-        start_import(call.service.house, import_id, claim)
-    except OSError as error:
-        raise problem(503, f"the import {import_id} could not be started ({error.strerror}): resume it") from None
-    found = call.service.registry.find_import(import_id)
-    if found is None:
-        raise not_found("the import is not there any more")
-    where = url_for(".api_show_import", id=import_id)
-    return Told(content=_shown(found, _uploads(call)), headers={"Location": where})
-
-
 OPERATIONS = (
-    Operation(
-        id="upload_codes",
-        method="POST",
-        path="/imports",
-        tag="imports",
-        summary="Upload a code file, and import it: all of it becomes visible at once, or nothing.",
-        scope=KeyScope.OPERATE,
-        handle=_upload,
-        query=UploadOptions,
-        file_types=FILE_TYPES,
-        answer=ImportShown,
-        status=202,
-    ),
     Operation(
         id="list_imports",
         method="GET",
@@ -292,17 +178,5 @@ OPERATIONS = (
         handle=_rejects,
         answer=None,
         media="text/csv",
-    ),
-    Operation(
-        id="resume_import",
-        method="POST",
-        path="/imports/{id}/resume",
-        tag="imports",
-        summary="Go on with an import whose process is gone.",
-        scope=KeyScope.OPERATE,
-        handle=_resume,
-        answer=ImportShown,
-        status=202,
-        problems=(409,),
     ),
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scanhook.wire.api import imports
+from scanhook.wire.api import uploading
 from scanhook.wire.uploads import Uploads
 from tests.serving import wait_for
 from tests.wire.api.conftest import GENUINE, Api
@@ -115,7 +115,7 @@ def test_an_import_whose_process_is_gone_is_interrupted_and_can_be_resumed(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(imports, "start_import", lambda _house, _import_id, claim: claim.close())
+        patched.setattr(uploading, "start_import", lambda _house, _import_id, claim: claim.close())
         told = upload(api).json
     assert (told["phase"], told["resumable"]) == ("interrupted", True)
     resumed = api("POST", f"/imports/{told['id']}/resume", scope="operate")
@@ -127,7 +127,7 @@ def test_an_import_whose_process_is_gone_is_interrupted_and_can_be_resumed(
 
 def test_an_import_that_runs_cannot_be_resumed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     claims: list[Any] = []
-    monkeypatch.setattr(imports, "start_import", lambda _house, _import_id, claim: claims.append(claim))
+    monkeypatch.setattr(uploading, "start_import", lambda _house, _import_id, claim: claims.append(claim))
     told = upload(api).json
     assert (told["phase"], told["resumable"]) == ("queued", False)
     assert "is running" in api.problem("POST", f"/imports/{told['id']}/resume")["detail"]
@@ -136,7 +136,7 @@ def test_an_import_that_runs_cannot_be_resumed(api: Api, monkeypatch: pytest.Mon
 
 
 def test_what_the_disk_keeps_is_private(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imports, "start_import", lambda _house, _import_id, claim: claim.close())
+    monkeypatch.setattr(uploading, "start_import", lambda _house, _import_id, claim: claim.close())
     upload(api)
     folder = api.house.base / "data" / "uploads"
     assert folder.stat().st_mode & 0o777 == 0o700
@@ -167,7 +167,7 @@ def test_an_upload_that_cannot_be_taken_leaves_nothing(
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_an_upload_over_the_limit_is_refused(api: Api, monkeypatch: pytest.MonkeyPatch, *, chunked: bool) -> None:
-    monkeypatch.setattr(imports, "UPLOAD_MAX_BYTES", 100)
+    monkeypatch.setattr(uploading, "UPLOAD_MAX_BYTES", 100)
     more: dict[str, Any] = {"environ_overrides": {"wsgi.input_terminated": True}} if chunked else {}
     headers = {"Transfer-Encoding": "chunked"} if chunked else {}
     if chunked:
@@ -180,13 +180,13 @@ def test_an_upload_over_the_limit_is_refused(api: Api, monkeypatch: pytest.Monke
 def test_too_many_uploads_at_once_are_told_to_come_again(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     full = threading.BoundedSemaphore(1)
     full.acquire()
-    monkeypatch.setattr(imports, "_places", full)
+    monkeypatch.setattr(uploading, "_places", full)
     response = upload(api)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "30")
 
 
 def test_imports_come_page_by_page(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imports, "start_import", lambda _house, _import_id, claim: claim.close())
+    monkeypatch.setattr(uploading, "start_import", lambda _house, _import_id, claim: claim.close())
     made = [upload(api).json["id"] for _ in range(3)]
     first = api.get("/imports?limit=2")
     assert [item["id"] for item in first["items"]] == [made[2], made[1]]
