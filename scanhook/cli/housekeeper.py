@@ -15,6 +15,7 @@ import click
 from scanhook.cli.common import config_option, json_option, show_json, storage_of
 from scanhook.clock import Clock, SystemClock
 from scanhook.errors import Refused, ScanhookError
+from scanhook.journal import erasures_path
 from scanhook.settings import House
 from scanhook.storage.lease import Lease, take_lease
 from scanhook.wire.housekeeping import HOUSEKEEPER, ROUND_S, Round, do_round
@@ -110,8 +111,10 @@ def _round(house: House, lease: Lease, clock: Clock) -> dict[str, Any]:
         return do_round(
             Round(
                 settings=house.settings,
+                pepper=storage.pepper,
                 registry=storage.registry,
                 journal=storage.journal,
+                erasures=erasures_path(storage_url(house)),
                 lease=lease,
                 now=clock.now(),
             )

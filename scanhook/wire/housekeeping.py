@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from scanhook.errors import ScanhookError
-from scanhook.journal import JournalStore, retain
+from scanhook.journal import JournalStore, reapply_erasures, retain
 from scanhook.registry import Batch, RegistryStore
 from scanhook.registry.mint import settle_mints
 from scanhook.settings import Settings
+from scanhook.storage import Pepper
 from scanhook.storage.lease import Lease
 from scanhook.wire.attention import forgotten_batches
 from scanhook.wire.leftovers import clear_leftovers
@@ -35,13 +37,16 @@ _WARNINGS_MAX = 100
 class Round:
     """What the duties of one round work on.
 
+    :param erasures: the list of those who were erased.
     :param lease: held by whoever does this; keeps when each forgotten batch was warned about.
     :param now: seconds since 1970.
     """
 
     settings: Settings
+    pepper: Pepper = field(repr=False)
     registry: RegistryStore
     journal: JournalStore
+    erasures: Path
     lease: Lease
     now: float
 
@@ -74,6 +79,11 @@ def _retain(this: Round) -> dict[str, int]:
             keep_scans_days=keep.keep_scans_days,
         )
     )
+
+
+def _erase(this: Round) -> int:
+    """Bring erasures to their end that were stopped; returns how many scans were concerned."""
+    return reapply_erasures(this.journal, this.erasures, pepper=this.pepper, now=this.now)
 
 
 def _warn(this: Round) -> int:
@@ -122,6 +132,7 @@ def _clear(this: Round) -> list[str]:
 
 _DUTIES: Mapping[str, Callable[[Round], Any]] = {
     "retention": _retain,
+    "erased_again": _erase,
     "forgotten_batches": _warn,
     "mints_taken_back": _settle,
     "deleted": _clear,

@@ -199,9 +199,10 @@ def test_an_import_that_was_stopped_says_where_it_goes_on(file: Path, monkeypatc
     def stop(*_: object, **__: object) -> None:
         raise RuntimeError
 
-    with monkeypatch.context() as patched, pytest.raises(RuntimeError):
+    with monkeypatch.context() as patched:
         patched.setattr("scanhook.registry.importing.load_stacks", stop)
-        run("codes", "import", file)
+        with pytest.raises(RuntimeError):
+            run("codes", "import", file)
     assert run_json("imports", "list")[0]["phase"] == "loading"
 
     said = run("codes", "import", file)

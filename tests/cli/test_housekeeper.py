@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from scanhook.journal import remember_erasures
+from scanhook.journal.people import mark_of
+from scanhook.journal.peoplestore import Erasure
 from scanhook.settings import House
-from scanhook.storage import StorageUrl
+from scanhook.storage import Pepper, StorageUrl
 from scanhook.storage.lease import take_lease
 from scanhook.wire.service import keyring
-from tests.cli.conftest import Scanner, run, run_json
+from tests.cli.conftest import AT, Scanner, run, run_json
+from tests.conftest import OPENID
 from tests.serving import Server, forget_batches, rows, scan_push, serving, verdict_in, wait_for
 
 
@@ -39,9 +43,21 @@ def is_there(pid: int) -> bool:
     return False
 
 
+def test_an_erasure_that_was_stopped_is_brought_to_its_end(scanner: Scanner) -> None:
+    scanner.scan("GENUINE0001", "GENUINE0002")
+    pepper = Pepper.load(scanner.house.pepper_path)
+    erasure = Erasure(at=AT + 3600, mark=mark_of(pepper.person(OPENID), pepper=pepper))
+    remember_erasures(scanner.house.base / "data" / "erasures", [erasure])
+
+    assert run_json("housekeeper", "--once")["erased_again"] == 2
+    assert run_json("housekeeper", "--once")["erased_again"] == 0
+    assert run("scans", "export", "--openid", OPENID).stdout.count("\n") == 1
+
+
 def test_one_round_does_everything_and_ends(stocked: House) -> None:
     report = {
         "retention": {"scans": 0, "events": 0, "openids": 0},
+        "erased_again": 0,
         "forgotten_batches": 0,
         "mints_taken_back": 0,
         "deleted": [],
@@ -54,6 +70,7 @@ def test_one_round_does_everything_and_ends(stocked: House) -> None:
     os.utime(old, (0, 0))
     assert run("housekeeper", "--once").stdout.splitlines() == [
         "retention: scans 0, events 0, openids 0",
+        "erased_again: 0",
         "forgotten_batches: 1",
         "mints_taken_back: 0",
         "deleted: uploads/cutoff.part",

@@ -28,9 +28,10 @@ def stopped(file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def stop(*_: object, **__: object) -> None:
         raise RuntimeError
 
-    with monkeypatch.context() as patched, pytest.raises(RuntimeError):
+    with monkeypatch.context() as patched:
         patched.setattr("scanhook.registry.sqlite.SqliteRegistry.finish_import", stop)
-        run("codes", "import", file)
+        with pytest.raises(RuntimeError):
+            run("codes", "import", file)
     return file
 
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import csv
 import stat
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path

@@ -86,3 +86,17 @@ def test_a_minted_code_is_found_however_its_look_alikes_are_read(body: str, data
 
     assert normal == code
     assert has_right_check(normal)
+
+
+@pytest.mark.parametrize(
+    "rules", ["none", "trim", "width", "trim,width", "upper", "trim,width,upper,look-alikes,check"]
+)
+@pytest.mark.parametrize(
+    "codes",
+    [[], ["A1"], ["a1", "oO"], ["A 1", " a1 ", "   "], ["Ａ１", "茅 ", "ß"], ["a", "\u3000a", "i l"]],
+    ids=str,
+)
+def test_many_are_brought_to_the_form_that_each_would_have(rules: str, codes: list[str]) -> None:
+    normalisation = Normalisation.parse(rules)
+
+    assert normalisation.apply_all(codes) == [normalisation.apply(code) for code in codes]

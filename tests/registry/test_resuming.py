@@ -86,7 +86,12 @@ def leave_half(store: SqliteRegistry, path: Path, pepper: Pepper, *codes: str) -
 
 @pytest.mark.parametrize(
     ("at", "rows", "phase"),
-    [("read:60", 0, Phase.READING), ("sort:1", 0, Phase.READING), ("load:2", 2, Phase.LOADING), ("load:6", 6, Phase.LOADING)],
+    [
+        ("read:60", 0, Phase.READING),
+        ("sort:1", 0, Phase.READING),
+        ("load:2", 2, Phase.LOADING),
+        ("load:6", 6, Phase.LOADING),
+    ],
 )
 @pytest.mark.usefixtures("small_steps")
 def test_an_import_that_is_killed_leaves_nothing_visible_and_is_finished_by_the_same_command(
@@ -113,7 +118,7 @@ def test_an_import_that_is_killed_leaves_nothing_visible_and_is_finished_by_the_
 
 def test_an_import_that_is_killed_again_and_again_is_finished_in_the_end(store: SqliteRegistry, path: Path) -> None:
     seed = random.randrange(1 << 32)
-    print(f"seed {seed}")
+    print(f"seed {seed}")  # noqa: T201  (pytest shows it when the test fails)
     chance = random.Random(seed)
     codes = [f"{number:06}" for number in range(COUNT)]
     code_file(path, *ean_lines(*codes, status="inactive"))
@@ -131,7 +136,8 @@ def test_an_import_that_is_killed_again_and_again_is_finished_in_the_end(store: 
 
     assert process.returncode == 0
     ((count, tags, positions, last),) = rows_of(
-        store.database.connection, "SELECT count(*), count(DISTINCT tag), count(DISTINCT position), max(position) FROM codes"
+        store.database.connection,
+        "SELECT count(*), count(DISTINCT tag), count(DISTINCT position), max(position) FROM codes",
     )
     assert (count, tags, positions, last) == (COUNT, COUNT, COUNT, COUNT)
     assert [(batch.codes, batch.positions) for batch in store.batches()] == [(COUNT, COUNT)]
@@ -155,7 +161,7 @@ def test_an_import_that_is_stopped_goes_on_where_it_was(
     assert report.went_on_at is not None
     assert 0 < report.went_on_at <= done / 6
     assert "read" not in {what for what, _, _ in told}
-    assert ("load", 6, 6) == told[-1]
+    assert told[-1] == ("load", 6, 6)
     assert found(store, *CODES) == [("codes", position) for position in range(1, 7)]
 
 

@@ -28,6 +28,15 @@ def test_tags_are_golden(pepper: Pepper, ext_info: str, tag: str) -> None:
     assert pepper.tag(PRODUCT_ID, ext_info).hex() == tag
 
 
+def test_tags_of_many_codes_are_golden(pepper: Pepper) -> None:
+    codes = ["", "6J5T9XQ2", "茅台-1", "6J5T9XQ2", "茅台酒"]
+
+    tags = [tag.hex() for tag in pepper.tags(PRODUCT_ID, codes)]
+
+    assert tags[:4] == ["eb7526d5304a761d315d", "06fb68d637e5081a7313", "b2ba57d0ce705990ac82", "06fb68d637e5081a7313"]
+    assert tags[4] == pepper.tag(PRODUCT_ID, "茅台酒").hex()
+
+
 def test_the_tag_of_a_stray_code_is_golden(pepper: Pepper) -> None:
     stray = pepper.stray_tag("main", "ean13", "6900873042720", "6J5T9XQ2")
 

@@ -11,7 +11,7 @@ import pytest
 from scanhook.errors import StorageError
 from scanhook.registry.importstore import Phase
 from scanhook.settings.model import JournalSettings, RegistrySettings, Settings
-from scanhook.storage import StorageUrl
+from scanhook.storage import Pepper, StorageUrl
 from scanhook.storage.lease import Lease, take_lease
 from scanhook.wire import housekeeping
 from scanhook.wire.housekeeping import Round, do_round
@@ -57,7 +57,17 @@ class Desk:
         )
         journal: Any = self.diary
         registry = as_registry(self.shelves)
-        return do_round(Round(settings=settings, registry=registry, journal=journal, lease=self.lease, now=self.at))
+        return do_round(
+            Round(
+                settings=settings,
+                pepper=Pepper(secret=bytes(range(32))),
+                registry=registry,
+                journal=journal,
+                erasures=self.shelves.folder / "erasures",
+                lease=self.lease,
+                now=self.at,
+            )
+        )
 
 
 @pytest.fixture
@@ -77,6 +87,7 @@ def said(caplog: pytest.LogCaptureFixture) -> list[str]:
 def test_a_round_with_nothing_to_do_does_nothing(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     assert desk.round() == {
         "retention": {"scans": 0, "events": 0, "openids": 2},
+        "erased_again": 0,
         "forgotten_batches": 0,
         "mints_taken_back": 0,
         "deleted": [],
@@ -193,6 +204,7 @@ def test_a_duty_that_fails_is_logged_and_keeps_no_other_from_its_work(
     monkeypatch.setattr(housekeeping, "clear_leftovers", surprise)
     assert desk.round() == {
         "retention": None,
+        "erased_again": 0,
         "forgotten_batches": 1,
         "mints_taken_back": 0,
         "deleted": None,

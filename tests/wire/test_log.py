@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 
-from scanhook.wire.log import log, log_to_stderr
+from scanhook.wire.log import last_line, log, log_to_stderr
 
 
 @pytest.fixture
@@ -36,3 +38,10 @@ def test_an_application_that_mounts_the_blueprint_decides_where_the_log_goes(cap
     log.error("undecided", status=503)
     (record,) = caplog.records
     assert (record.name, record.levelno) == ("scanhook", logging.ERROR)
+
+
+def test_a_fault_is_known_by_the_line_that_it_came_from() -> None:
+    with pytest.raises(ValueError, match="isoformat") as fault:
+        datetime.fromisoformat("no time")
+    assert re.fullmatch(r".*test_log\.py:\d+", last_line(fault.value))
+    assert last_line(ValueError("never raised")) == "unknown"

@@ -135,7 +135,7 @@ def _list(call: Call) -> ImportPage:
 
 
 def _show(call: Call) -> ImportShown:
-    return _shown(find_import(call), uploads_of(call))
+    return shown_import(find_import(call), uploads_of(call))
 
 
 def _rejects(call: Call) -> Told:
