@@ -15,8 +15,8 @@ WHO_MAX_CHARS = 100
 WHY_MAX_CHARS = 500
 SCOPES_MAX = 10_000
 """How many batches one change may name."""
-TAGS_MAX = 1_000_000
-"""How many single codes one change may name: they are written in one transaction."""
+TAGS_MAX = 100_000
+"""How many single codes one change may name: they are written in one transaction, of a second or two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

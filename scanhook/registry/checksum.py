@@ -7,7 +7,10 @@ neighbours each change the sum (up to 31 characters, where the weights begin aga
 
 from __future__ import annotations
 
-__all__ = ["ALPHABET", "CHECKED_CHARS_MAX", "check_character", "has_right_check"]
+from collections.abc import Sequence
+from functools import cache
+
+__all__ = ["ALPHABET", "CHECKED_CHARS_MAX", "check_character", "has_right_check", "right_checks"]
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no I, L, O, U, which are read as others."""
@@ -63,3 +66,29 @@ def has_right_check(code: str) -> bool:
         return check_character(body) == last
     except ValueError:
         return False
+
+
+def right_checks(codes: Sequence[str]) -> list[bool]:
+    """Return what :func:`has_right_check` returns for each of many codes; far faster where all are equally long."""
+    length = len(codes[0]) if codes else 0
+    text = "".join(codes)
+    if (
+        not 2 <= length <= CHECKED_CHARS_MAX + 1
+        or set(map(len, codes)) != {length}
+        or not text.isascii()
+        or text.encode("ascii").translate(None, ALPHABET.encode("ascii"))
+    ):
+        return [has_right_check(code) for code in codes]
+    sums, columns = 0, text.encode("ascii")
+    for place in range(length):
+        sums ^= int.from_bytes(columns[place::length].translate(_terms(length - 1 - place)), "big")
+    return [not total for total in sums.to_bytes(len(codes), "big")]
+
+
+@cache
+def _terms(power: int) -> bytes:
+    """Return what each character adds to the sum, where its weight is that power of the generator."""
+    terms = bytearray(256)
+    for character, value in _VALUES.items():
+        terms[ord(character)] = _times(value, _WEIGHTS[power])
+    return bytes(terms)

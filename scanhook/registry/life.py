@@ -22,6 +22,7 @@ __all__ = [
     "Level",
     "Mark",
     "State",
+    "is_issued",
     "state_in_force",
     "step",
     "strictest",
@@ -110,19 +111,23 @@ def state_in_force(*, loaded_as: State, loaded_by: int, product: Mark, below: tu
     states = [mark.state for mark in marks]
     if any(mark.is_expired(now) for mark in marks):
         states.append(State.EXPIRED)
-    if product.is_waiting(now) or _is_issued(loaded_as, loaded_by, below, now):
+    if product.is_waiting(now) or is_issued(loaded_as=loaded_as, loaded_by=loaded_by, below=below, now=now):
         states.append(State.ISSUED)
     return strictest(*states)
 
 
-def _is_issued(loaded_as: State, loaded_by: int, below: tuple[Mark, ...], now: float) -> bool:
-    """Tell whether nothing has activated a code yet. A closer level wins over a wider one that waits for its time."""
+def is_issued(*, loaded_as: State, loaded_by: int, below: tuple[Mark, ...], now: float) -> bool:
+    """Tell whether nothing has activated a code yet. A closer level wins over a wider one that waits for its time.
+
+    The parameters are those of :func:`state_in_force`.
+    """
     activated = False
     for mark in reversed(below):
-        if mark.is_waiting(now):
+        # Also of one that is suspended or recalled by now: it was active before.
+        if mark.activates_at is not None and now < mark.activates_at:
             if not activated:
                 return True
-        elif mark.state is State.ACTIVE and mark.activated_by > loaded_by:
+        elif mark.activated_by > loaded_by:
             activated = True
     return loaded_as is State.ISSUED and not activated
 
@@ -168,8 +173,6 @@ def step(mark: Mark, action: Action, *, change_id: int, at: int | None, now: flo
         if at is not None and mark.state is State.SUSPENDED:
             raise Refused("what is suspended can only be activated now: leave the time out")
         if mark.is_expired(now):
-            raise Refused(
-                f"what is expired cannot be activated: undo the change {mark.change_id}, or set a later expiry"
-            )
+            raise Refused("what is expired cannot be activated: set a later expiry, or undo the change that set it")
         return replace(mark, state=State.ACTIVE, activated_by=change_id, activates_at=at, change_id=change_id)
     return replace(mark, state=_STATE_AFTER[action], change_id=change_id)

@@ -11,7 +11,7 @@ from math import ceil
 from struct import Struct
 
 from scanhook.registry.audit import SAMPLE_CODES, Observed, observe
-from scanhook.registry.checksum import has_right_check
+from scanhook.registry.checksum import right_checks
 from scanhook.registry.codefile import Block
 from scanhook.registry.guessing import WAYS, guesses
 from scanhook.registry.life import State
@@ -171,13 +171,16 @@ def _checked(group: Group, rules: Normalisation, refused: list[tuple[int, str]])
     if all(normals) and not rules.check:
         return group, normals
     kept = []
+    right = right_checks(normals) if rules.check else [True] * len(normals)
     for number, (line, normal) in enumerate(zip(group.lines, normals, strict=True)):
         if not normal:
             refused.append((line, "its extinfo is empty once it is trimmed"))
-        elif rules.check and not has_right_check(normal):
+        elif not right[number]:
             refused.append((line, "its extinfo has a wrong check character"))
         else:
             kept.append(number)
+    if len(kept) == len(normals):
+        return group, normals
     left = replace(
         group,
         ext_infos=[],

@@ -143,8 +143,11 @@ class SqliteRegistry(SqliteBatches):
         while True:
             with self.database.reading() as connection:
                 memory = self._fresh_memory(connection)
-                by_id = {product.id: product for product in self.products()}
                 rows = rows_of(connection, PAGE_OF_CODES, (after, _PAGE_ROWS))
+                for _, part_id, *_ in rows:
+                    _part(connection, memory, part_id)
+                # Read last: whatever part is shown, its product is.
+                by_id = {product.id: product for product in self.products()}
                 page = []
                 for tag, *found in rows:
                     part = _part(connection, memory, found[0])

@@ -34,6 +34,10 @@ _OF_BATCH = """
 c.id IN (SELECT id FROM changes WHERE batch_id = ? UNION SELECT change_id FROM befores WHERE batch_id = ?
   UNION SELECT id FROM changes WHERE product_id = ? AND level = 'product')
 """
+_OF_PRODUCT = """
+c.id IN (SELECT id FROM changes WHERE product_id = ? UNION
+  SELECT change_id FROM befores WHERE batch_id IN (SELECT id FROM batches WHERE product_id = ?))
+"""
 
 
 class SqliteBatches(SqliteImports, SqliteLife, SqliteMints):
@@ -78,8 +82,8 @@ class SqliteBatches(SqliteImports, SqliteLife, SqliteMints):
         where: list[str] = []
         bindings: list[object] = []
         if product is not None:
-            where.append("c.product_id = ?")
-            bindings.append(product.id)
+            where.append(_OF_PRODUCT)
+            bindings += [product.id, product.id]
         if batch is not None:
             where.append(_OF_BATCH)
             bindings += [batch.id, batch.id, batch.product.id]

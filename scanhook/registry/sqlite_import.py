@@ -41,7 +41,7 @@ _IMPORTS = """
 SELECT id, kind, file, phase, who, why, options, started_at, ended_at, digest, done, total, loaded, report, change_id,
   (SELECT min(id) FROM parts WHERE import_id = imports.id) FROM imports
 """
-_IN_USE = ("SELECT batch_id FROM parts", "SELECT product_id FROM batches")
+_DELETE_BATCH = "DELETE FROM batches WHERE id = ? AND NOT EXISTS (SELECT 1 FROM parts WHERE batch_id = batches.id)"
 
 
 class SqliteImports:
@@ -177,8 +177,8 @@ class SqliteImports:
             batches = rows_of(connection, "SELECT DISTINCT batch_id FROM parts WHERE import_id = ?", (import_id,))
             connection.execute("DELETE FROM parts WHERE import_id = ?", (import_id,))
             for (batch_id,) in batches:
-                connection.execute(f"DELETE FROM batches WHERE id = ? AND id NOT IN ({_IN_USE[0]})", (batch_id,))
-            connection.execute(f"DELETE FROM products WHERE shown = 0 AND id NOT IN ({_IN_USE[1]})")
+                connection.execute(_DELETE_BATCH, (batch_id,))
+            connection.execute("DELETE FROM products WHERE shown = 0 AND id NOT IN (SELECT product_id FROM batches)")
             connection.execute(
                 "UPDATE imports SET phase = ?, report = ?, ended_at = ?, loaded = 0 WHERE id = ?",
                 (phase, _json(report), int(self._clock.now()), import_id),

@@ -21,7 +21,7 @@ __all__ = ["SqliteLife"]
 _VISIBLE_BATCH = """
 SELECT b.id, b.positions, sum(pt.codes) FROM batches AS b
 JOIN parts AS pt ON pt.batch_id = b.id JOIN imports AS i ON i.id = pt.import_id AND i.shown = 1
-WHERE b.product_id = ? AND b.name = ? GROUP BY b.id
+WHERE b.product_id = ? AND b.name = ? AND pt.codes > 0 GROUP BY b.id
 """
 _PRODUCT_CODES = """
 SELECT coalesce(sum(pt.codes), 0) FROM batches AS b
@@ -95,8 +95,9 @@ class SqliteLife:
             connection.execute("UPDATE changes SET undone_by = ? WHERE id = ?", (undo_id, change_id))
             # The kept rows go back as they were, with the number of the change that had written them: so that the one
             # before can be undone next.
-            for number, before in enumerate(befores):
+            for before in reversed(befores):
                 _put_back(connection, before)
+            for number, before in enumerate(befores):
                 _keep_before(connection, undo_id, number, (*before[:5], NO_MARK))
             return _found(connection, undo_id)
 

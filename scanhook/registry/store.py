@@ -8,7 +8,7 @@ from typing import Protocol
 
 from scanhook.registry.change import Batch, Change, Order, Scope
 from scanhook.registry.importstore import ImportStore
-from scanhook.registry.life import NO_MARK, Mark, State, state_in_force
+from scanhook.registry.life import NO_MARK, Mark, State, is_issued, state_in_force
 from scanhook.registry.mintstore import MintStore
 from scanhook.registry.product import Product
 
@@ -38,6 +38,12 @@ class CodeRecord:
         """Return the state in force at a time, in seconds since 1970."""
         return state_in_force(
             loaded_as=self.loaded_as, loaded_by=self.loaded_by, product=self.product, below=self.below, now=now
+        )
+
+    def is_issued_at(self, now: float) -> bool:
+        """Tell whether nobody has activated it by that time, whatever else is said of it."""
+        return self.product.is_waiting(now) or is_issued(
+            loaded_as=self.loaded_as, loaded_by=self.loaded_by, below=self.below, now=now
         )
 
 

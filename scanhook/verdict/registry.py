@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from scanhook.errors import StorageError, VerifierFailed
-from scanhook.registry import LookUp, Reason, RegistryStore, State, has_right_check
+from scanhook.message import CodeResult
+from scanhook.registry import CodeRecord, LookUp, Product, Reason, RegistryStore, State, has_right_check
 from scanhook.verdict.verifier import Finding, Question
 
 __all__ = ["RegistryVerifier", "reason_of"]
@@ -52,7 +53,7 @@ def reason_of(look_up: LookUp, *, now: float) -> Reason:
     if look_up.product is None:
         return Reason.UNKNOWN_PRODUCT
     if look_up.code is not None:
-        return _REASONS[look_up.code.state_at(now)]
+        return _reason_of_code(look_up.product, look_up.code, now)
     if not look_up.normal:
         return Reason.NO_CODE
     if look_up.product.loading:
@@ -60,3 +61,12 @@ def reason_of(look_up: LookUp, *, now: float) -> Reason:
     if look_up.product.normalisation.check and not has_right_check(look_up.normal):
         return Reason.UNREADABLE
     return Reason.UNKNOWN_CODE
+
+
+def _reason_of_code(product: Product, code: CodeRecord, now: float) -> Reason:
+    reason = _REASONS[code.state_at(now)]
+    # Recalled and expired are stricter than issued and yet answered `real`: labels that were stolen before anybody
+    # activated them must not become genuine by that.
+    if product.answer_to(reason) is CodeResult.REAL and code.is_issued_at(now):
+        return Reason.NOT_ACTIVE
+    return reason

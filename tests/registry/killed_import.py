@@ -23,6 +23,8 @@ def main(folder: Path, path: Path, kill_at: str) -> None:
 
     pepper = Pepper(secret=bytes(range(32)))
     store = SqliteRegistry(folder, pepper=pepper, clock=CLOCK)
+    sys.stdout.write("begun\n")
+    sys.stdout.flush()
     import_codes(store, path, pepper=pepper, account="main", progress=progress)
     store.close()
 
@@ -32,5 +34,5 @@ if __name__ == "__main__":
     codefile.BLOCK_BYTES = 60 if small else 20_000
     spool._STACK_CODES = 1 if small else 500
     intake.HELPERS_FROM_BYTES = 1 << 20 if small else 1
-    loading.FIRST_ROWS = loading.ROWS_MIN = loading.ROWS_MAX = 2 if small else 500
+    loading.FIRST_ROWS = loading.ROWS_MIN = loading.ROWS_MAX = 2 if small else 100
     main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanhook.registry import ALPHABET, check_character, has_right_check
-from scanhook.registry.checksum import CHECKED_CHARS_MAX
+from scanhook.registry.checksum import CHECKED_CHARS_MAX, right_checks
 
 CODE_CHARS = 17
 """80 random bits in 16 characters, and the check character."""
@@ -108,3 +108,30 @@ def test_what_cannot_be_checked_is_refused_without_showing_it(body: str) -> None
 @pytest.mark.parametrize("code", ["", "0", "O0", "0O", "l1", "0" * 32, "00 ", "茅台"])
 def test_what_cannot_be_checked_has_no_right_check(code: str) -> None:
     assert not has_right_check(code)
+
+
+@pytest.mark.parametrize(
+    "bodies",
+    [
+        [],
+        ["6J5T9XQ2"],
+        ["6J5T9XQ2", "6J5T9XQ3", "00000000", "ZZZZZZZZ"],
+        ["6J5T9XQ2", "6J5"],
+        ["0" * 30, "Z" * 30],
+        ["A", "B"],
+    ],
+    ids=str,
+)
+def test_many_codes_are_checked_as_each_would_be(bodies: list[str]) -> None:
+    right = [body + check_character(body) for body in bodies]
+    wrong = [code[:-1] + ("1" if code[-1] == "0" else "0") for code in right]
+    mixed = [code for pair in zip(right, wrong, strict=True) for code in pair]
+
+    assert right_checks(right) == [True] * len(right)
+    assert right_checks(wrong) == [False] * len(wrong)
+    assert right_checks(mixed) == [True, False] * len(right)
+
+
+@pytest.mark.parametrize("codes", [["", ""], ["0"], ["茅0"], ["a0", "00"], ["0" * 32], ["IL", "00"]])
+def test_codes_beyond_the_rules_are_checked_as_each_would_be(codes: list[str]) -> None:
+    assert right_checks(codes) == [has_right_check(code) for code in codes]

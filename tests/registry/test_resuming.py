@@ -124,15 +124,16 @@ def test_an_import_that_is_killed_again_and_again_is_finished_in_the_end(store: 
     code_file(path, *ean_lines(*codes, status="inactive"))
     command = [sys.executable, "-m", "tests.registry.killed_import", str(store.folder), str(path), "-"]
 
-    for wait in (chance.uniform(0.3, 1.2), chance.uniform(0.6, 1.0), None):
-        process = subprocess.Popen(command, cwd=Path(__file__).parents[2])
-        try:
-            process.wait(wait)
-            break
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            assert found(store, codes[0], codes[-1]) == [None, None] or store.imports()[0].phase is Phase.DONE
+    for longest in (0.2, 1.0, None):
+        with subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"begun\n"
+            try:
+                process.wait(longest and chance.uniform(0.0, longest))
+                break
+            except subprocess.TimeoutExpired:
+                process.kill()
+        assert found(store, codes[0], codes[-1]) == [None, None] or store.imports()[0].phase is Phase.DONE
 
     assert process.returncode == 0
     ((count, tags, positions, last),) = rows_of(

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from scanhook.errors import VerifierFailed
+from scanhook.message import CodeResult
 from scanhook.registry import CodeRecord, LookUp, Mark, Normalisation, Product, Reason, State
 from scanhook.registry.sqlite import SqliteRegistry
 from scanhook.verdict import Finding, RegistryVerifier, reason_of
@@ -50,6 +53,33 @@ def test_every_state_has_its_reason(state: str, reason: str) -> None:
 
     assert code.state_at(0.0) == state
     assert reason_of(LookUp(product=product(), tag=b"", normal="A1", code=code), now=0.0) == reason
+
+
+NEVER = CodeRecord(batch="B", position=1, loaded_as=State.ISSUED, loaded_by=5)
+
+
+@pytest.mark.parametrize(
+    ("mark", "reason"),
+    [
+        (Mark(state=State.RECALLED, change_id=6), "not_active"),
+        (Mark(expires_at=0, change_id=6), "not_active"),
+        (Mark(state=State.RECALLED, activated_by=4, change_id=6), "not_active"),
+        (Mark(state=State.RECALLED, activated_by=6, change_id=7), "recalled"),
+        (Mark(state=State.RECALLED, activated_by=6, activates_at=1, change_id=7), "not_active"),
+        (Mark(activated_by=6, expires_at=0, change_id=7), "expired"),
+        (Mark(state=State.VOID, change_id=6), "void"),
+        (Mark(state=State.SUSPENDED, change_id=6), "suspended"),
+    ],
+)
+def test_what_was_never_activated_is_never_real(mark: Mark, reason: str) -> None:
+    code = replace(NEVER, below=(mark,))
+    assert reason_of(LookUp(product=product(), tag=b"", normal="A1", code=code), now=0.0) == reason
+
+
+def test_a_product_may_answer_otherwise_than_real_for_what_was_never_activated() -> None:
+    strict = replace(product(), verdicts={Reason.RECALLED: CodeResult.FAKE})
+    code = replace(NEVER, below=(Mark(state=State.RECALLED, change_id=6),))
+    assert reason_of(LookUp(product=strict, tag=b"", normal="A1", code=code), now=0.0) == "recalled"
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,15 @@ def routes(app: Flask, *, prefix: str = "") -> None:
     """Hold an application to scanhook's routes."""
     paths = {rule.rule for rule in app.url_map.iter_rules()}
     assert {
-        f"{prefix}{path}" for path in ("/wechat/callback", "/wechat/callback/<name>", "/healthz", "/readyz", "/metrics")
+        f"{prefix}{path}"
+        for path in (
+            "/wechat/callback",
+            "/wechat/callback/<name>",
+            "/api/v1/openapi.json",
+            "/healthz",
+            "/readyz",
+            "/metrics",
+        )
     } <= paths
 
 

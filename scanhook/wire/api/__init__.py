@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 
 from flask import Blueprint, Response, request
@@ -16,9 +17,14 @@ __all__ = ["OPERATIONS", "add_api"]
 
 
 def _describe(_call: Call) -> Told:
-    server = request.script_root + request.path.removesuffix("/openapi.json")
-    document = write_openapi(OPERATIONS, server=server)
-    return Told(content=Response(json.dumps(document, ensure_ascii=False), content_type="application/json"))
+    text = _document(request.script_root + request.path.removesuffix("/openapi.json"))
+    return Told(content=Response(text, content_type="application/json"))
+
+
+@functools.lru_cache(maxsize=8)
+def _document(server: str) -> str:
+    # Anybody may ask for it, and writing it takes as long as a hundred other answers.
+    return json.dumps(write_openapi(OPERATIONS, server=server), ensure_ascii=False)
 
 
 OPERATIONS: tuple[Operation, ...] = (

@@ -128,6 +128,11 @@ def test_a_change_of_many_codes_must_be_confirmed(api: Api) -> None:
         (order("recall", PRODUCT_TARGET | {"first": 1, "last": 2}, level="range"), 422, "targets.0"),
         (order("recall", AUTUMN | {"first": 0, "last": 2}, level="range"), 422, "targets.0.first"),
         (order("recall", AUTUMN | {"first_code": "A"}, level="range"), 422, "targets.0"),
+        (
+            order("recall", AUTUMN | {"first": 1, "last": 2, "first_code": "A", "last_code": "B"}, level="range"),
+            422,
+            "targets.0",
+        ),
         (order("recall", AUTUMN | {"account": "nobody"}), 422, "targets.0.account"),
         (order("activate", at="tomorrow"), 422, "at"),
         (order("activate", at="2100-01-01T08:00:00"), 422, "at"),

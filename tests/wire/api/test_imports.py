@@ -3,11 +3,15 @@ from __future__ import annotations
 import gzip
 import io
 import threading
-from typing import Any
+from contextlib import suppress
+from typing import IO, Any
 
 import pytest
 
+from scanhook.errors import Refused
+from scanhook.settings import House
 from scanhook.wire.api import uploading
+from scanhook.wire.importer import run_import
 from scanhook.wire.uploads import Uploads
 from tests.serving import wait_for
 from tests.wire.api.conftest import GENUINE, Api
@@ -42,6 +46,17 @@ def verdict(api: Api, extinfo: str) -> str:
     return str(api.post("/codes/check", GENUINE | {"extinfo": extinfo})["reason"])
 
 
+@pytest.fixture
+def in_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let imports run in this process, which is quicker."""
+
+    def run(house: House, import_id: int, claim: IO[bytes]) -> None:
+        with claim, suppress(Refused):
+            run_import(house, import_id)
+
+    monkeypatch.setattr(uploading, "start_import", run)
+
+
 def test_an_upload_is_imported_by_a_process_of_its_own(api: Api) -> None:
     response = upload(api, query="?file=new.csv&why=the+spring+batch", scope="operate")
     assert response.status_code == 202
@@ -69,6 +84,7 @@ def test_an_upload_is_imported_by_a_process_of_its_own(api: Api) -> None:
     assert api.get(f"/changes/{told['change']}")["action"] == "import"
 
 
+@pytest.mark.usefixtures("in_here")
 def test_a_gzipped_upload_without_a_length_is_imported(api: Api) -> None:
     body = io.BytesIO(gzip.compress(FILE.encode()))
     response = upload(
@@ -83,11 +99,13 @@ def test_a_gzipped_upload_without_a_length_is_imported(api: Api) -> None:
     assert "given" in [batch["name"] for batch in api.get("/batches")["items"]]
 
 
+@pytest.mark.usefixtures("in_here")
 def test_one_refused_line_refuses_the_file_and_the_list_says_which(api: Api) -> None:
     told = ended(api, upload(api, TWICE).json["id"])
     assert (told["phase"], told["refused"], told["rejects"]) == ("refused", 1, True)
     rejects = api("GET", f"/imports/{told['id']}/rejects", scope="read")
     assert rejects.text.replace("\r", "") == "line,reason\n2,its code is registered already\n"
+    assert rejects.headers["Content-Disposition"] == f"inline; filename=import-{told['id']}.rejects.csv"
     rejects.close()
     assert verdict(api, "UPLOADED003") == "unknown_code"
     again = ended(api, upload(api, TWICE, "?skip_bad=true").json["id"])
@@ -96,6 +114,7 @@ def test_one_refused_line_refuses_the_file_and_the_list_says_which(api: Api) -> 
     assert left(api) == [f"{told['id']}.rejects.csv", f"{again['id']}.rejects.csv"]
 
 
+@pytest.mark.usefixtures("in_here")
 def test_a_dry_run_tells_everything_and_imports_nothing(api: Api) -> None:
     told = ended(api, upload(api, query="?dry_run=true").json["id"])
     assert (told["phase"], told["dry_run"], told["codes"], told["change"]) == ("done", True, 2, None)
@@ -103,6 +122,7 @@ def test_a_dry_run_tells_everything_and_imports_nothing(api: Api) -> None:
     assert ended(api, upload(api, TWICE, "?dry_run=true").json["id"])["phase"] == "refused"
 
 
+@pytest.mark.usefixtures("in_here")
 def test_a_file_that_is_no_code_file_is_refused_without_a_path_of_this_machine(api: Api) -> None:
     told = ended(api, upload(api, "a,b\n1,2\n", "?file=wrong.csv").json["id"])
     assert told["phase"] == "refused"
@@ -192,6 +212,25 @@ def test_imports_come_page_by_page(api: Api, monkeypatch: pytest.MonkeyPatch) ->
     assert [item["id"] for item in first["items"]] == [made[2], made[1]]
     upload(api)
     assert api.get(f"/imports?limit=2&cursor={first['next_cursor']}")["items"][0]["id"] == made[0]
+
+
+def test_an_import_that_cannot_be_started_can_be_resumed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_house: object, _import_id: int, claim: Any) -> None:
+        claim.close()
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(uploading, "start_import", full)
+    response = upload(api)
+    assert response.status_code == 503
+    assert "could not be started (Cannot allocate memory): resume it" in response.json["detail"]
+    (shown, *_) = api.get("/imports")["items"]
+    assert (shown["phase"], shown["resumable"]) == ("interrupted", True)
+
+
+def test_an_import_without_refused_lines_has_no_list_of_them(shared_api: Api) -> None:
+    (first, *_) = shared_api.get("/imports")["items"]
+    assert first["rejects"] is False
+    assert shared_api.problem("GET", f"/imports/{first['id']}/rejects")["status"] == 404
 
 
 @pytest.mark.parametrize("path", ["/imports/99", "/imports/99/rejects", "/imports/x"])

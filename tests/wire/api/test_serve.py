@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
@@ -68,6 +69,20 @@ def test_a_body_of_another_type_is_a_problem(shared_api: Api, content_type: str)
 def test_a_body_over_the_limit_is_a_problem(shared_api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serve, "JSON_MAX_BYTES", 20)
     assert shared_api.problem("POST", "/codes/check", GENUINE)["status"] == 413
+    chunked = {"input_stream": io.BytesIO(b"{" * 21), "environ_overrides": {"wsgi.input_terminated": True}}
+    headers = {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
+    assert shared_api.problem("POST", "/codes/check", headers=headers, **chunked)["status"] == 413
+
+
+def test_a_body_that_is_cut_off_is_a_problem(shared_api: Api) -> None:
+    told = shared_api.problem(
+        "POST",
+        "/codes/check",
+        headers={"Content-Type": "application/json"},
+        input_stream=io.BytesIO(json.dumps(GENUINE).encode()),
+        environ_overrides={"CONTENT_LENGTH": "1000"},
+    )
+    assert told["status"] == 400
 
 
 @pytest.mark.parametrize("method", ["DELETE", "PUT", "OPTIONS", "PATCH", "TRACE"])
