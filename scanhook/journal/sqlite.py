@@ -33,7 +33,7 @@ ON CONFLICT (identity) DO NOTHING
 _COMPLETE = f"""
 UPDATE scans SET reason = ?, verdict = ?, verifier = ?, decided_at = ?, product_id = ?, tag = ?, batch = ?,
   position = ?, ext_info = ?
-WHERE identity = ? AND reason = '{UNDECIDED}'
+WHERE identity = ? AND account = ? AND key_standard = ? AND key_str = ? AND reason = '{UNDECIDED}'
 """
 _ADD_SCANNER = "INSERT INTO scanners (tag, person) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _COUNT = """
@@ -98,7 +98,9 @@ class SqliteJournal(SqliteReading, SqlitePeople):
         connection.execute(_ADD, (*facts, *decision))
         added = bool(connection.changes())
         if not added and verdict is not None:
-            connection.execute(_COMPLETE, (*decision, scan.identity))
+            # A caller of the API may have given an id twice: another product's verdict must not complete the row.
+            named = (scan.account, scan.key_standard, scan.key_str)
+            connection.execute(_COMPLETE, (*decision, scan.identity, *named))
         decided_now = verdict is not None and bool(connection.changes())
         # What was just added need not be read back; what was there is answered as it was.
         if added:
