@@ -77,7 +77,7 @@ def backup(house: House, into: Path, *, as_json: bool) -> None:
     click.echo(f"{made} is made: {manifest.size:,} bytes; {counts}.")
     return click.secho(
         f"The pepper {place.pepper.id} ({house.pepper_path}) is not in it. Keep a copy of the pepper apart from the "
-        "backups: without it this backup is worthless, and whoever has both can print genuine codes.",
+        "backups: without it this backup is worthless, and whoever has both can try out guesses of codes.",
         fg="yellow",
     )
 

@@ -206,10 +206,11 @@ class Batch:
         return counts
 
     def is_forgotten(self, now: float, *, hours: float) -> bool:
-        """Tell whether it was minted and nobody has activated any of it for so many hours."""
+        """Tell whether it was minted and nobody has activated any of it for so many hours; of 0 hours, never."""
         minted = [load for load in self.loads if load.minted]
         return (
             bool(minted)
+            and hours > 0
             and min(load.at for load in minted) + hours * 3600 <= now
             and not self.ranged
             and set(self.states_at(now)) == {State.ISSUED}

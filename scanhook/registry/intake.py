@@ -24,7 +24,8 @@ from scanhook.storage import Pepper
 
 __all__ = ["Intake", "helpers_for", "stacks_of"]
 
-PILES_MAX = 1 << 16
+PILES_MAX = 10_000
+"""Batches are opened, and shown, in one transaction, which may hold the registry for half a second at most."""
 HELPERS_FROM_BYTES = 1 << 20
 """Helper processes take 0.2 s to start: as long as reading a megabyte without them."""
 _ZIPPED_TO = 8

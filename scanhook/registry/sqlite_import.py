@@ -41,6 +41,11 @@ _IMPORTS = """
 SELECT id, kind, file, phase, who, why, options, started_at, ended_at, digest, done, total, loaded, report, change_id,
   (SELECT min(id) FROM parts WHERE import_id = imports.id) FROM imports
 """
+_LOG_IMPORT = """
+INSERT INTO changes (at, who, why, action, level, product_id, batch_id, codes, details)
+SELECT ?, i.who, i.why, i.kind, ?, b.product_id, b.id, 0, json_object('file', i.file, 'import', i.id)
+FROM imports AS i, batches AS b WHERE i.id = ? AND b.id = ?
+"""
 _DELETE_BATCH = "DELETE FROM batches WHERE id = ? AND NOT EXISTS (SELECT 1 FROM parts WHERE batch_id = batches.id)"
 
 
@@ -150,11 +155,12 @@ class SqliteImports:
             parts = rows_of(
                 connection, "SELECT id, batch_id, last FROM parts WHERE import_id = ? ORDER BY id", (import_id,)
             )
-            by_batch: dict[int, int] = {}
+            by_batch: dict[int, list[int]] = {}
             for (part_id, batch_id, last), brought in zip(parts, codes, strict=True):
                 connection.execute("UPDATE parts SET codes = ? WHERE id = ?", (brought, part_id))
                 connection.execute("UPDATE batches SET positions = max(positions, ?) WHERE id = ?", (last, batch_id))
-                by_batch[batch_id] = by_batch.get(batch_id, 0) + brought
+                if brought:
+                    by_batch.setdefault(batch_id, []).append(part_id)
             connection.execute(
                 "UPDATE products SET shown = 1 WHERE id IN "
                 "(SELECT product_id FROM batches JOIN parts ON parts.batch_id = batches.id "
@@ -162,9 +168,8 @@ class SqliteImports:
                 (import_id,),
             )
             newest = 0
-            for batch_id, brought in by_batch.items():
-                if brought:
-                    newest = self._log_import(connection, import_id, batch_id, brought)
+            for batch_id, part_ids in by_batch.items():
+                newest = self._log_import(connection, import_id, batch_id, part_ids)
             connection.execute(
                 "UPDATE imports SET shown = 1, ended_at = ?, phase = ?, done = total, report = ?, change_id = ? "
                 "WHERE id = ?",
@@ -266,17 +271,14 @@ class SqliteImports:
             (part_id, import_id, batch_id, pile.state, pile.codes, pile.last),
         )
 
-    def _log_import(self, connection: apsw.Connection, import_id: int, batch_id: int, codes: int) -> int:
-        connection.execute(
-            "INSERT INTO changes (at, who, why, action, level, product_id, batch_id, codes, details) "
-            "SELECT ?, i.who, i.why, i.kind, ?, b.product_id, b.id, ?, json_object('file', i.file, 'import', i.id) "
-            "FROM imports AS i, batches AS b WHERE i.id = ? AND b.id = ?",
-            (int(self._clock.now()), Level.BATCH, codes, import_id, batch_id),
-        )
+    def _log_import(self, connection: apsw.Connection, import_id: int, batch_id: int, part_ids: Sequence[int]) -> int:
+        connection.execute(_LOG_IMPORT, (int(self._clock.now()), Level.BATCH, import_id, batch_id))
         change_id = connection.last_insert_rowid()
-        connection.execute(
-            "UPDATE parts SET change_id = ? WHERE import_id = ? AND batch_id = ?", (change_id, import_id, batch_id)
-        )
+        brought = 0
+        for part_id in part_ids:
+            connection.execute("UPDATE parts SET change_id = ? WHERE id = ?", (change_id, part_id))
+            brought += connection.execute("SELECT codes FROM parts WHERE id = ?", (part_id,)).get
+        connection.execute("UPDATE changes SET codes = ? WHERE id = ?", (brought, change_id))
         return change_id
 
 

@@ -54,7 +54,7 @@ def test_a_backup_says_what_is_in_it_and_that_the_pepper_must_be_kept_apart(stoc
     assert first.endswith(" bytes; 0 api keys, 2 batches, 3 codes, 0 events, 1 products, 0 scans.")
     assert second == (
         f"The pepper {pepper_of(stocked).id} ({stocked.pepper_path}) is not in it. Keep a copy of the pepper apart "
-        "from the backups: without it this backup is worthless, and whoever has both can print genuine codes."
+        "from the backups: without it this backup is worthless, and whoever has both can try out guesses of codes."
     )
 
 

@@ -608,6 +608,16 @@ def test_the_history_says_who_brought_codes_and_why(store: SqliteRegistry, path:
     assert [found.change_id for found in store.imports()] == [last.id, second.id]
 
 
+def test_a_file_that_mixes_states_is_one_change_of_its_batch(store: SqliteRegistry, path: Path, pepper: Pepper) -> None:
+    load(store, path, pepper, *ean_lines("A1", "A2"), *ean_lines("A3", status="inactive"))
+
+    (change,) = store.changes()
+    (batch,) = store.batches()
+
+    assert (change.batch, change.codes) == ("codes", 3)
+    assert [(part.codes, part.loaded_by) for part in batch.loads] == [(2, change.id), (1, change.id)]
+
+
 def test_a_code_of_a_later_import_is_not_activated_by_an_earlier_change(
     store: SqliteRegistry, path: Path, pepper: Pepper
 ) -> None:
