@@ -22,6 +22,7 @@ from scanhook.cli.common import (
 )
 from scanhook.cli.imports import tell_audit, tell_warnings
 from scanhook.cli.progress import IMPORT_STEPS, progress_bar
+from scanhook.errors import Refused
 from scanhook.registry import ImportReport, import_codes
 from scanhook.settings import House
 
@@ -53,16 +54,19 @@ def import_(
     with suppress(OSError):
         os.nice(_NICE)
     started = time.monotonic()
-    with storage_of(house) as storage, progress_bar(IMPORT_STEPS, quiet=as_json) as progress:
-        report = import_codes(
-            storage.registry,
-            file,
-            pepper=storage.pepper,
-            account=account_name(house, account),
-            who=operator(),
-            progress=progress,
-            **options,
-        )
+    try:
+        with storage_of(house) as storage, progress_bar(IMPORT_STEPS, quiet=as_json) as progress:
+            report = import_codes(
+                storage.registry,
+                file,
+                pepper=storage.pepper,
+                account=account_name(house, account),
+                who=operator(),
+                progress=progress,
+                **options,
+            )
+    except KeyboardInterrupt:
+        raise Refused(f"stopped: nothing of {file} is visible; run the same command again to go on") from None
     dry_run = bool(options["dry_run"])
     if as_json:
         show_json(_as_dict(report, dry_run=dry_run))

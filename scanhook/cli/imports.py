@@ -17,6 +17,7 @@ from scanhook.settings import House
 
 __all__ = ["imports", "tell_audit", "tell_warnings"]
 
+_COUNTED = (Phase.LOADING, Phase.DONE)
 _number = click.argument("number", type=click.IntRange(min=1))
 
 
@@ -48,7 +49,7 @@ def list_(house: House, limit: int, *, as_json: bool) -> None:
                 each.plan.kind,
                 each.plan.file,
                 _state(each),
-                _figure(each.report.get("codes", each.total)),
+                _figure(each.report.get("codes", each.total if each.phase in _COUNTED else None)),
                 (utc(each.started_at) or "")[:10],
                 len(_warnings(each.report)) or "",
             )

@@ -192,7 +192,7 @@ def serve(descriptor: int) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the main process decides
     with suppress(OSError):
-        os.nice(_NICE)
+        os.nice(max(_NICE - os.nice(0), 0))
     with Connection(descriptor) as line, suppress(EOFError, ConnectionError):
         make, setup, number = line.recv()
         work = make(setup, number)

@@ -178,6 +178,8 @@ class _Run:
     def begin(self, queued: Import | None) -> ImportReport:
         """Import the file from its beginning."""
         import_id = queued.id if queued else self.store.start_import(self.plan)
+        if queued:
+            self.store.note_progress(import_id, phase=Phase.READING, done=0, total=0)
         try:
             intake = self._intake(work_name(import_id), import_id)
             manifest = self._compared(intake, intake.run())
@@ -247,7 +249,7 @@ class _Run:
         noted = [time.monotonic()]
 
         def progress(what: str, done: int, total: int) -> None:
-            if import_id and time.monotonic() - noted[0] > _NOTE_EVERY_S:
+            if import_id and what == "read" and time.monotonic() - noted[0] > _NOTE_EVERY_S:
                 noted[0] = time.monotonic()
                 self.store.note_progress(import_id, phase=Phase.READING, done=done, total=total)
             self.progress(what, done, total)
@@ -267,7 +269,7 @@ class _Run:
         return self._compare(intake.products, intake.work, manifest, intake.rejects)
 
     def _compare(self, products: Sequence[Product], work: WorkFolder, manifest: Manifest, rejects: Rejects) -> Manifest:
-        known = {product.id for product in set_of(products) if self.store.holds_codes(product)}
+        known = {product.id for product in _distinct(products) if self.store.holds_codes(product)}
         return compare(
             self.store,
             work,
@@ -310,7 +312,7 @@ class _Run:
         )
 
 
-def set_of(products: Sequence[Product]) -> list[Product]:
+def _distinct(products: Sequence[Product]) -> list[Product]:
     """Return each product once."""
     return list({product.id: product for product in products}.values())
 

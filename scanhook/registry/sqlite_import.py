@@ -20,6 +20,7 @@ from scanhook.registry.product import Product
 from scanhook.registry.sqlite_loading import SqliteLoader, loading_connection
 from scanhook.registry.sqlite_rows import PRODUCT_COLUMNS, mark_row, product_of, settings_row
 from scanhook.storage import Database, rows_of
+from scanhook.storage.files import give_to_owner
 
 __all__ = ["SqliteImports"]
 
@@ -67,6 +68,7 @@ class SqliteImports:
         path = self.database.path.with_name("import.lock")
         with self.database.wording():
             file = path.open("w")
+            give_to_owner(path)
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -208,3 +208,12 @@ def test_an_import_that_was_stopped_says_where_it_goes_on(file: Path, monkeypatc
     said = run("codes", "import", file)
     assert "going on with import 1, 0% were loaded\n" in said.stderr
     assert said.stdout.startswith("3 codes are imported in ")
+
+
+def test_ctrl_c_says_how_to_go_on(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("scanhook.registry.importing.load_stacks", stop)
+    said = run("codes", "import", file, code=1).stderr
+    assert f"error: stopped: nothing of {file} is visible; run the same command again to go on\n" in said
