@@ -12,8 +12,9 @@ from scanhook.cli.common import config_option, json_option, show_json, show_tabl
 from scanhook.clock import SystemClock
 from scanhook.office import ApiKey, KeyScope, OfficeStore, open_office
 from scanhook.settings import House
-from scanhook.storage import Pepper, StorageUrl
+from scanhook.storage import Pepper
 from scanhook.storage.lock import use_storage
+from scanhook.wire.service import storage_url
 
 __all__ = ["apikeys"]
 
@@ -77,7 +78,7 @@ def revoke(house: House, name: str, *, as_json: bool) -> None:
 @contextmanager
 def _office_of(house: House) -> Iterator[OfficeStore]:
     pepper = Pepper.load(house.pepper_path)
-    url = StorageUrl.parse(house.settings.storage.url, base=house.base)
+    url = storage_url(house)
     url.check_made()
     with closing(use_storage(url.folder)), closing(open_office(url, pepper=pepper, clock=SystemClock())) as office:
         yield office

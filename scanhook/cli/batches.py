@@ -15,6 +15,7 @@ from scanhook.cli.common import (
     account_option,
     config_option,
     console,
+    every_batch,
     json_option,
     named_product,
     operator,
@@ -23,14 +24,12 @@ from scanhook.cli.common import (
     storage_of,
     utc,
 )
-from scanhook.cli.states import add_verbs, as_dict, change_options, confirm, tell
+from scanhook.cli.states import add_verbs, as_dict, change_options, confirm, state_of, tell
 from scanhook.errors import Refused
 from scanhook.registry import Batch, Change, Mark, Scope
 from scanhook.settings import House
 
 __all__ = ["batches"]
-
-_PAGE = 1000
 
 _product_option = click.option(
     "--product", metavar="KEYSTANDARD/KEYSTR", help="Whose batches; needed where two products have one of that name."
@@ -49,12 +48,9 @@ def batches() -> None:
 @config_option
 def list_(house: House, product: str | None, account: str | None, *, as_json: bool) -> None:
     """List the batches, with their codes by the state in force."""
-    rows, now, after = [], time.time(), 0
     with storage_of(house) as storage:
         wanted = named_product(storage.registry, account_name(house, account), product) if product else None
-        while page := storage.registry.batches(wanted, after=after, limit=_PAGE):
-            rows += [_as_dict(batch, now) for batch in page]
-            after = page[-1].id
+        rows = [_as_dict(batch, time.time()) for batch in every_batch(storage.registry, wanted)]
     if as_json:
         return show_json(rows)
     if not rows:
@@ -107,7 +103,7 @@ def show(house: House, name: str, product: str | None, account: str | None, *, a
     if as_json:
         return show_json(described)
     described["states"] = _counts(described["states"])
-    lists = ("handovers", "changes", "loads")
+    lists = ("handovers", "changes")
     show_table(("", ""), [(key, value) for key, value in described.items() if key not in lists])
     for handover in described["handovers"]:
         show_table(("handed over", ""), list(handover.items()))
@@ -215,7 +211,7 @@ def _as_dict(batch: Batch, now: float) -> dict[str, Any]:
         "codes": batch.codes,
         "positions": batch.positions,
         "states": {str(state): codes for state, codes in batch.states_at(now).items()},
-        "own_state": mark.state,
+        "own_state": state_of(mark, now),
         "activates_at": utc(mark.activates_at),
         "expires_at": utc(mark.expires_at),
         "changed_by_range": batch.ranged,
@@ -243,7 +239,9 @@ def _show_changes(changes: list[Change]) -> None:
         ]
         when = datetime.fromtimestamp(change.at, tz=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
         action = f"{change.action} of {change.undoes}" if change.undoes else change.action
+        at = change.details.get("takes_effect_at")
         undone = f"  (undone by {change.undone_by})" if change.undone_by else ""
+        undone += f"  (from {utc(at)} on)" if isinstance(at, int) else ""
         console.print(f"[bold]{change.id:>6}[/]  {when}  [bold]{action}[/]{undone}  ", end="", soft_wrap=True)
         console.print("  ".join(filter(None, where)), markup=False, soft_wrap=True)
         console.print(f"        {change.who}: {change.why}" if change.why else f"        {change.who}", markup=False)

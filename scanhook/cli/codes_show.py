@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +19,7 @@ from scanhook.cli.common import (
     account_option,
     code_argument,
     config_option,
+    every_batch,
     json_option,
     named_product,
     show_json,
@@ -103,7 +103,7 @@ def _told(change: Change) -> dict[str, Any]:
 def stats(house: House, *, as_json: bool) -> None:
     """Count the codes of each batch by the state in force, as far as product and batch say."""
     with storage_of(house) as storage:
-        counts = [(batch, batch.states_at(time.time())) for batch in _batches(storage)]
+        counts = [(batch, batch.states_at(time.time())) for batch in every_batch(storage.registry)]
     rows = [(*_named(batch), *(count.get(state, 0) for state in State), batch.codes) for batch, count in counts]
     names = ("account", "keystandard", "keystr", "batch")
     if as_json:
@@ -158,13 +158,6 @@ def export(house: House, file: Path, product: str | None, batch_name: str | None
         except OSError as error:
             raise Refused(f"{file} cannot be written: {error.strerror}") from None
     click.echo(f"{count:,} codes are written.", err=True)
-
-
-def _batches(storage: OpenStorage) -> Iterator[Batch]:
-    after = 0
-    while page := storage.registry.batches(after=after):
-        yield from page
-        after = page[-1].id
 
 
 def _named(batch: Batch) -> tuple[str, str, str, str]:

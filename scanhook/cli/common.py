@@ -19,7 +19,7 @@ from rich.text import Text
 
 from scanhook.clock import SystemClock
 from scanhook.errors import Refused
-from scanhook.registry import Product, RegistryStore
+from scanhook.registry import Batch, Product, RegistryStore
 from scanhook.settings import House, find_config, load_settings
 from scanhook.wire.service import OpenStorage, open_storage
 
@@ -31,6 +31,7 @@ __all__ = [
     "code_argument",
     "config_option",
     "console",
+    "every_batch",
     "json_option",
     "named_product",
     "operator",
@@ -67,6 +68,8 @@ class CodeName:
     @classmethod
     def parse(cls, text: str) -> CodeName:
         """Read a code's name; the ExtInfo may be empty, and may hold slashes of its own."""
+        if not text.isprintable():  # bytes that are no text come like that, too
+            raise click.BadParameter("the code holds a character that cannot be printed")
         parts = text.split("/", 2)
         if len(parts) < 2 or not (parts[0] and parts[1]):
             raise click.BadParameter("write KEYSTANDARD/KEYSTR/EXTINFO, such as qrcode/moment-frame/A1B2C3")
@@ -130,6 +133,14 @@ def named_product(registry: RegistryStore, account: str, name: str) -> Product:
     if not (key_standard and slash and key_str):
         raise click.BadParameter(f"`{name}` is no product: write KEYSTANDARD/KEYSTR, such as qrcode/moment-frame")
     return wanted_product(registry, account, key_standard, key_str)
+
+
+def every_batch(registry: RegistryStore, product: Product | None = None) -> Iterator[Batch]:
+    """Yield every visible batch, page by page."""
+    after = 0
+    while page := registry.batches(product, after=after):
+        yield from page
+        after = page[-1].id
 
 
 def operator() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from scanhook.cli.common import (
     account_name,
     account_option,
     config_option,
+    every_batch,
     json_option,
     operator,
     show_json,
@@ -22,10 +24,10 @@ from scanhook.cli.common import (
     utc,
     wanted_product,
 )
-from scanhook.cli.states import add_verbs
+from scanhook.cli.states import add_verbs, state_of
 from scanhook.errors import Refused
 from scanhook.message import CodeResult
-from scanhook.registry import Normalisation, Product, Reason, Scope
+from scanhook.registry import Action, Normalisation, Product, Reason, Scope
 from scanhook.settings import House
 
 __all__ = ["products"]
@@ -46,7 +48,7 @@ def _settings_options(command: Any) -> Any:
             "verdicts",
             metavar="REASON=RESULT",
             multiple=True,
-            help="What a reason is answered with: real, fake, not_active or success. Several may be given.",
+            help="What a reason is answered with: real, fake, not_active, success or default. Several may be given.",
         ),
         click.option("--loading/--not-loading", default=None, help="While loading, unknown codes are not called fake."),
         click.option("--qr-prefix", metavar="TEXT", help="What stands before the ExtInfo in the product's QR code."),
@@ -86,7 +88,7 @@ def set_(house: House, account: str | None, key_standard: str, key_str: str, why
         raise click.UsageError("nothing is given that could be changed")
     with storage_of(house) as storage:
         product = wanted_product(storage.registry, account_name(house, account), key_standard, key_str)
-        storage.registry.save_product(_changed(product, **given), who=operator(), why=why)
+        storage.registry.save_product(_changed(product, **given), was=product, who=operator(), why=why)
     click.echo(f"{product.account}: {key_standard}/{key_str} is changed. It counts from the next scan on.")
 
 
@@ -119,7 +121,7 @@ def show(house: House, account: str | None, key_standard: str, key_str: str, *, 
         now = time.time()
         batches = [
             {"batch": batch.name, "states": batch.states_at(now), "codes": batch.codes}
-            for batch in storage.registry.batches(product)
+            for batch in every_batch(storage.registry, product)
         ]
     described = {**_as_dict(product), "batches": batches}
     if as_json:
@@ -149,7 +151,14 @@ def _choose(storage: OpenStorage, house: House, given: dict[str, Any]) -> list[S
 
 
 # Activating a product lifts what it forbade itself; its issued codes wait for their batches.
-add_verbs(products, what="a product", arguments=_arguments, choose=_choose)
+add_verbs(
+    products,
+    what="a product",
+    arguments=_arguments,
+    choose=_choose,
+    helps={Action.ACTIVATE: "Lift what a product itself forbids; issued codes wait for an activation of their own."},
+    timed=(Action.EXPIRE,),
+)
 
 
 def _changed(
@@ -159,7 +168,7 @@ def _changed(
         return replace(
             product,
             normalisation=product.normalisation if normalise is None else Normalisation.parse(normalise),
-            verdicts={**product.verdicts, **_parse_verdicts(verdicts)} if verdicts else product.verdicts,
+            verdicts=_verdicts_after(product.verdicts, verdicts),
             loading=product.loading if loading is None else loading,
             qr_prefix=product.qr_prefix if qr_prefix is None else qr_prefix,
         )
@@ -167,16 +176,21 @@ def _changed(
         raise Refused(str(error)) from None
 
 
-def _parse_verdicts(given: tuple[str, ...]) -> dict[Reason, CodeResult | None]:
-    verdicts = {}
+def _verdicts_after(
+    before: Mapping[Reason, CodeResult | None], given: tuple[str, ...]
+) -> Mapping[Reason, CodeResult | None]:
+    verdicts = dict(before)
     for pair in given:
         reason, equals, result = pair.partition("=")
-        if not equals or reason not in list(Reason) or result not in (*CodeResult, "success"):
+        if not equals or reason not in list(Reason) or result not in (*CodeResult, "success", "default"):
             raise Refused(
                 f"`{pair}` is not REASON=RESULT: the reasons are {', '.join(Reason)}; "
-                f"the results are {', '.join(CodeResult)} and success"
+                f"the results are {', '.join(CodeResult)}, success and default"
             )
-        verdicts[Reason(reason)] = None if result == "success" else CodeResult(result)
+        if result == "default":
+            verdicts.pop(Reason(reason), None)
+        else:
+            verdicts[Reason(reason)] = None if result == "success" else CodeResult(result)
     return verdicts
 
 
@@ -185,7 +199,7 @@ def _as_dict(product: Product) -> dict[str, Any]:
         "account": product.account,
         "keystandard": product.key_standard,
         "keystr": product.key_str,
-        "state": product.mark.state,
+        "state": state_of(product.mark, time.time()),
         "activates_at": utc(product.mark.activates_at),
         "expires_at": utc(product.mark.expires_at),
         "normalisation": str(product.normalisation),

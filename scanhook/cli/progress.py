@@ -28,7 +28,7 @@ IMPORT_STEPS: Mapping[str, str] = MappingProxyType(
 def progress_bar(steps: Mapping[str, str], *, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     """Show a bar for each step of some work.
 
-    :param steps: what each step is called.
+    :param steps: what each step is called, where its own name would not do.
     :returns: what is told of the work: the step, how much of it is done, and of how much.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
@@ -37,7 +37,7 @@ def progress_bar(steps: Mapping[str, str], *, quiet: bool) -> Iterator[Callable[
 
         def tell(step: str, done: int, total: int) -> None:
             if step not in tasks:
-                tasks[step] = bar.add_task(steps[step], total=total)
+                tasks[step] = bar.add_task(steps.get(step, step), total=total)
             bar.update(tasks[step], completed=done, total=total)
 
         yield tell

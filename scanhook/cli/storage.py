@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from scanhook.cli.common import config_option, json_option, show_json
-from scanhook.cli.storage_check import Place, check, progress_bar
+from scanhook.cli.progress import progress_bar
+from scanhook.cli.storage_check import Place, check
 from scanhook.clock import SystemClock
 from scanhook.errors import Refused
 from scanhook.journal import open_journal
@@ -67,7 +68,7 @@ def backup(house: House, into: Path, *, as_json: bool) -> None:
     """
     place = Place.of(house)
     place.url.check_whole()
-    with closing(use_storage(place.url.folder)), progress_bar(quiet=as_json) as tell:
+    with closing(use_storage(place.url.folder)), progress_bar({}, quiet=as_json) as tell:
         made, manifest = make_backup(
             place.url.folder, into.absolute(), pepper=place.pepper, now=SystemClock().now(), tell=tell
         )
@@ -96,7 +97,7 @@ def restore(house: House, folder: Path, *, yes: bool, as_json: bool) -> None:
     if not yes:
         _confirm(place, folder)
     now = SystemClock().now()
-    with progress_bar(quiet=as_json) as tell:
+    with progress_bar({}, quiet=as_json) as tell:
 
         def reapply(ready: Path) -> None:
             ready_url = StorageUrl(engine=place.url.engine, folder=ready)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from scanhook.cli.common import config_option, console, json_option, show_json
+from scanhook.cli.progress import progress_bar
 from scanhook.journal import sqlite_check as journal_check
 from scanhook.registry import sqlite_check as registry_check
 from scanhook.registry.sqlite_check import UnfinishedImport, unfinished_imports
@@ -22,8 +21,9 @@ from scanhook.storage import Pepper, StorageUrl, open_file, rows_of, wording
 from scanhook.storage.checking import Contradictions, Finding, check_file
 from scanhook.storage.files import STORE_FILES, Telling
 from scanhook.storage.lock import use_storage
+from scanhook.wire.service import storage_url
 
-__all__ = ["Place", "check", "progress_bar"]
+__all__ = ["Place", "check"]
 
 FREE_MIN_BYTES = 1 << 30
 
@@ -47,9 +47,7 @@ class Place:
 
         :raises SettingsError: when the pepper is missing, or the storage's URL names no engine.
         """
-        return cls(
-            url=StorageUrl.parse(house.settings.storage.url, base=house.base), pepper=Pepper.load(house.pepper_path)
-        )
+        return cls(url=storage_url(house), pepper=Pepper.load(house.pepper_path))
 
 
 @click.command()
@@ -62,7 +60,7 @@ def check(context: click.Context, house: House, *, quick: bool, as_json: bool) -
     place = Place.of(house)
     place.url.check_made()
     with closing(use_storage(place.url.folder)):
-        with progress_bar(quiet=as_json) as tell:
+        with progress_bar({}, quiet=as_json) as tell:
             findings = list(_look(place, quick=quick, tell=tell))
         good = not any(finding.fault for finding in findings)
         counts, unfinished = _count(place) if good else ({}, [])
@@ -146,18 +144,3 @@ def _tell(
     if counts:
         click.echo(", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in sorted(counts.items())))
     click.echo(", ".join(f"{name} {size:,} bytes" for name, size in sizes.items()))
-
-
-@contextmanager
-def progress_bar(*, quiet: bool) -> Iterator[Telling]:
-    """Give what shows long work on standard error."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bar:
-        tasks: dict[str, Any] = {}
-
-        def tell(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done, total=total)
-
-        yield tell

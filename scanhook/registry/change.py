@@ -28,18 +28,21 @@ class Scope:
     :param first: a position in the batch, counted from 1.
     :param last: a position too; it belongs to the range.
     :param tags: of single codes, each of 10 bytes.
-    :raises Refused: when the range is upside down.
+    :raises Refused: when the range is upside down, or the batch has no name.
     """
 
     product: Product | None = None
-    batch: str = ""
+    batch: str | None = None
     first: int | None = None
     last: int | None = None
     tags: tuple[bytes, ...] = ()
 
     def __post_init__(self) -> None:
-        if (self.first is None) is not (self.last is None) or (self.first is not None and not self.batch):
+        if (self.first is None) is not (self.last is None) or (self.first is not None and self.batch is None):
             raise ValueError("a range has a batch, a first and a last position")
+        if self.batch == "":
+            # It must never be taken for the whole product.
+            raise Refused("a batch has a name: see `scanhook batches list`")
         if self.first is not None and self.last is not None and not 1 <= self.first <= self.last:
             raise Refused(
                 f"the range {self.first}-{self.last} is none: positions count from 1, and the first comes first"
@@ -56,7 +59,7 @@ class Scope:
             return Level.CODE
         if self.first is not None:
             return Level.RANGE
-        return Level.BATCH if self.batch else Level.PRODUCT
+        return Level.PRODUCT if self.batch is None else Level.BATCH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +70,7 @@ class Order:
     :param who: who wants it, for the history.
     :param why: why, for the history.
     :param at: seconds since 1970: when an activation or an expiry takes effect; ``None`` is now.
-    :raises Refused: when ``who`` or ``why`` is empty or too long.
+    :raises Refused: when ``who`` or ``why`` is empty or too long, or a product is to be activated at a time.
     """
 
     action: Action
@@ -81,6 +84,8 @@ class Order:
             raise ValueError("an order has scopes, all of one level")
         if len(self.scopes) > SCOPES_MAX:
             raise Refused(f"one change takes at most {SCOPES_MAX:,} batches")
+        if self.level is Level.PRODUCT and self.action is Action.ACTIVATE and self.at is not None:
+            raise Refused("a product can only be activated now: set the time for its batches")
         check_words(self.who, self.why)
 
     @property
@@ -172,6 +177,7 @@ class Batch:
     :param positions: the highest position that was given away.
     :param mark: what its own level says.
     :param ranged: whether a range of it was ever changed.
+    :param ever_activated: whether a change that was not undone has activated any of it, now or for a time to come.
     :param handovers: of its minted files.
     """
 
@@ -183,6 +189,7 @@ class Batch:
     mark: Mark
     pepper_id: str
     ranged: bool
+    ever_activated: bool
     handovers: tuple[Handover, ...] = ()
 
     @property
@@ -212,7 +219,6 @@ class Batch:
             bool(minted)
             and hours > 0
             and min(load.at for load in minted) + hours * 3600 <= now
-            and not self.ranged
+            and not self.ever_activated
             and set(self.states_at(now)) == {State.ISSUED}
-            and not self.mark.is_waiting(now)
         )

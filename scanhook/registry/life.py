@@ -76,7 +76,7 @@ class Mark:
 
     :param state: ``ACTIVE`` where it says nothing against them.
     :param activated_by: the number of the change that activated it; 0 if none did.
-    :param activates_at: seconds since 1970; before it, an activated code is not active yet.
+    :param activates_at: seconds since 1970; before it, the activation does not count.
     :param expires_at: seconds since 1970; from it on, the code is expired.
     :param change_id: the newest change that wrote it; 0 if none did.
     """
@@ -111,25 +111,20 @@ def state_in_force(*, loaded_as: State, loaded_by: int, product: Mark, below: tu
     states = [mark.state for mark in marks]
     if any(mark.is_expired(now) for mark in marks):
         states.append(State.EXPIRED)
-    if product.is_waiting(now) or is_issued(loaded_as=loaded_as, loaded_by=loaded_by, below=below, now=now):
+    if is_issued(loaded_as=loaded_as, loaded_by=loaded_by, below=below, now=now):
         states.append(State.ISSUED)
     return strictest(*states)
 
 
 def is_issued(*, loaded_as: State, loaded_by: int, below: tuple[Mark, ...], now: float) -> bool:
-    """Tell whether nothing has activated a code yet. A closer level wins over a wider one that waits for its time.
+    """Tell whether a code was loaded as issued, and nothing has activated it yet.
 
-    The parameters are those of :func:`state_in_force`.
+    It does not matter whether its batch, say, was suspended or recalled since: it was active before. The parameters are
+    those of :func:`state_in_force`.
     """
-    activated = False
-    for mark in reversed(below):
-        # Also of one that is suspended or recalled by now: it was active before.
-        if mark.activates_at is not None and now < mark.activates_at:
-            if not activated:
-                return True
-        elif mark.activated_by > loaded_by:
-            activated = True
-    return loaded_as is State.ISSUED and not activated
+    return loaded_as is State.ISSUED and not any(
+        mark.activated_by > loaded_by and (mark.activates_at is None or mark.activates_at <= now) for mark in below
+    )
 
 
 _STATE_AFTER: Mapping[Action, State] = MappingProxyType(
@@ -165,13 +160,20 @@ def step(mark: Mark, action: Action, *, change_id: int, at: int | None, now: flo
         raise Refused("the time is in the past: leave it out to change the state now")
     if mark.state not in _ALLOWED[action]:
         raise Refused(
-            f"what is {mark.state} cannot be changed by {action}: if it was a mistake, undo the change {mark.change_id}"
+            f"what is {mark.state} cannot be changed by {action}: if that was a mistake, undo the change that made it "
+            f"{mark.state}, see `scanhook batches history`"
         )
     if action is Action.EXPIRE:
         return replace(mark, expires_at=int(now) if at is None else at, change_id=change_id)
     if action is Action.ACTIVATE:
         if at is not None and mark.state is State.SUSPENDED:
             raise Refused("what is suspended can only be activated now: leave the time out")
+        if at is not None and mark.activated_by and not mark.is_waiting(now):
+            # It would be taken back until then, and with it what is in the shops already.
+            raise Refused(
+                "it is activated already, and would not be until that time: for codes that came in later, name their "
+                "range of positions"
+            )
         if mark.is_expired(now):
             raise Refused("what is expired cannot be activated: set a later expiry, or undo the change that set it")
         return replace(mark, state=State.ACTIVE, activated_by=change_id, activates_at=at, change_id=change_id)

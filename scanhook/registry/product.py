@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -17,6 +17,7 @@ __all__ = [
     "KEY_MAX_CHARS",
     "Product",
     "Reason",
+    "merged",
 ]
 
 KEY_MAX_CHARS = 64
@@ -100,3 +101,22 @@ class Product:
     def answer_to(self, reason: Reason) -> CodeResult | None:
         """Return what this product answers for a reason; ``None`` is ``success``."""
         return self.verdicts[reason] if reason in self.verdicts else DEFAULT_VERDICTS[reason]
+
+
+def merged(there: Product, *, was: Product, wanted: Product) -> Product:
+    """Return a product with what somebody wants to change of it, and everything else as it is there.
+
+    :param was: the product as they had read it.
+    """
+    changed = {
+        name: getattr(wanted, name)
+        for name in ("loading", "normalisation", "qr_prefix")
+        if getattr(wanted, name) != getattr(was, name)
+    }
+    verdicts = dict(there.verdicts)
+    for reason in was.verdicts.keys() | wanted.verdicts.keys():
+        if reason not in wanted.verdicts:
+            verdicts.pop(reason, None)
+        elif reason not in was.verdicts or was.verdicts[reason] != wanted.verdicts[reason]:
+            verdicts[reason] = wanted.verdicts[reason]
+    return replace(there, verdicts=verdicts, **changed)

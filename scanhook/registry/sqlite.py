@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from scanhook.clock import Clock
 from scanhook.errors import PepperMismatch, Refused, StorageError
 from scanhook.registry.change import Batch
 from scanhook.registry.life import Level, Mark, State
-from scanhook.registry.product import Product
+from scanhook.registry.product import Product, merged
 from scanhook.registry.sqlite_batches import SqliteBatches
 from scanhook.registry.sqlite_rows import MARK_COLUMNS, PRODUCT_COLUMNS, mark_of, product_of, settings_row
 from scanhook.registry.store import CodeRecord, LookUp
@@ -58,7 +59,7 @@ class SqliteRegistry(SqliteBatches):
         What is in memory is forgotten with any commit to the file, by whichever process: so a change holds for every
         look-up that begins after it.
         """
-        with self.database.reading() as connection:
+        with self.database.reading() as connection, _one_state(connection):
             memory = self._fresh_memory(connection)
             name = (account, key_standard, key_str)
             product = memory.products.get(name) or self.find_product(*name)
@@ -114,28 +115,39 @@ class SqliteRegistry(SqliteBatches):
             self._log_settings(connection, product, who=who, why=why, set_to=_described(product))
         return product
 
-    def save_product(self, product: Product, *, who: str = "", why: str = "") -> None:
-        """Write a product's settings."""
+    def save_product(self, product: Product, *, was: Product, who: str = "", why: str = "") -> Product:
+        """Write what is different in a product's settings."""
         with self.database.writing() as connection:
-            loaded = connection.execute("SELECT count(*) FROM batches WHERE product_id = ?", (product.id,)).get
             rows = rows_of(connection, f"SELECT {PRODUCT_COLUMNS} FROM products WHERE id = ?", (product.id,))
             if not rows:
                 raise Refused("the product is not there any more: see `scanhook products list`")
             before = product_of(rows[0])
-            if loaded and before.normalisation != product.normalisation:
-                raise Refused(
-                    f"the normalisation of {product.key_standard}/{product.key_str} is fixed ({before.normalisation}) "
-                    "since its first code was loaded: every tag is made with it; make another product with the new "
-                    "rules and import its codes there"
-                )
+            now = merged(before, was=was, wanted=product)
+            if before.normalisation != now.normalisation:
+                self._check_unfixed(connection, before)
             connection.execute(
                 "UPDATE products SET loading = ?, normalisation = ?, verdicts = ?, qr_prefix = ? WHERE id = ?",
-                (*settings_row(product), product.id),
+                (*settings_row(now), product.id),
             )
-            was, now = _described(before), _described(product)
-            changed = {name: value for name, value in now.items() if was[name] != value}
+            old, new = _described(before), _described(now)
+            changed = {name: value for name, value in new.items() if old[name] != value}
             if changed:
-                self._log_settings(connection, product, who=who, why=why, set_to=changed)
+                self._log_settings(connection, now, who=who, why=why, set_to=changed)
+        return now
+
+    def _check_unfixed(self, connection: apsw.Connection, product: Product) -> None:
+        """Find out whether a product's normalisation may still change: no code was made with it yet."""
+        name = f"{product.key_standard}/{product.key_str}"
+        if self.holds_codes(product):
+            raise Refused(
+                f"the normalisation of {name} is fixed ({product.normalisation}) since its first code was loaded: "
+                "every tag is made with it; make another product with the new rules and import its codes there"
+            )
+        if connection.execute("SELECT count(*) FROM batches WHERE product_id = ?", (product.id,)).get:
+            raise Refused(
+                f"an import of {name} has begun with its normalisation ({product.normalisation}) and is not finished: "
+                "finish it, or give it up with `scanhook imports drop`"
+            )
 
     def codes(self, batch: Batch | None = None) -> Iterator[tuple[bytes, Product, CodeRecord]]:
         """Yield every visible code in the order of the tags."""
@@ -199,6 +211,16 @@ class SqliteRegistry(SqliteBatches):
             "VALUES (?, ?, ?, 'set', ?, ?, 0, ?)",
             (int(self._clock.now()), who, why, Level.PRODUCT, product.id, json.dumps(set_to, ensure_ascii=False)),
         )
+
+
+@contextmanager
+def _one_state(connection: apsw.Connection) -> Iterator[None]:
+    """Read one state of the file: between two statements somebody may commit, and what never was would be answered."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("COMMIT")
 
 
 @dataclass(slots=True, kw_only=True)

@@ -27,6 +27,10 @@ _LOADS = """
 SELECT pt.state, pt.codes, pt.change_id, i.started_at, i.kind = 'mint' FROM parts AS pt
 JOIN imports AS i ON i.id = pt.import_id AND i.shown = 1 WHERE pt.batch_id = ? AND pt.codes > 0 ORDER BY pt.id
 """
+_EVER_ACTIVATED = """
+SELECT EXISTS (SELECT 1 FROM befores AS f JOIN changes AS c ON c.id = f.change_id
+  WHERE f.batch_id = ? AND c.action = 'activate' AND c.undone_by IS NULL)
+"""
 _HANDOVERS = """
 SELECT path, taken_by, recipient, sha256, at FROM handovers WHERE batch_id = ? AND done = 1 ORDER BY import_id
 """
@@ -119,5 +123,6 @@ def _batch(
         mark=mark_of(tuple(mark)),
         pepper_id=pepper_id,
         ranged=bool(ranged),
+        ever_activated=bool(connection.execute(_EVER_ACTIVATED, (id_,)).get),
         handovers=tuple(handovers),
     )

@@ -42,9 +42,7 @@ class CodeRecord:
 
     def is_issued_at(self, now: float) -> bool:
         """Tell whether nobody has activated it by that time, whatever else is said of it."""
-        return self.product.is_waiting(now) or is_issued(
-            loaded_as=self.loaded_as, loaded_by=self.loaded_by, below=self.below, now=now
-        )
+        return is_issued(loaded_as=self.loaded_as, loaded_by=self.loaded_by, below=self.below, now=now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +80,11 @@ class RegistryStore(ImportStore, MintStore, Protocol):
             made one.
         """
 
-    def save_product(self, product: Product, *, who: str = "", why: str = "") -> None:
-        """Write a product's settings; its mark is left as it is.
+    def save_product(self, product: Product, *, was: Product, who: str = "", why: str = "") -> Product:
+        """Write what is different in a product's settings; what somebody else has set meanwhile stays.
 
+        :param was: the product as it was read; its mark and that of ``product`` do not matter.
+        :returns: the product as it is now.
         :raises Refused: when its normalisation changes after a code was loaded.
         """
 

@@ -6,6 +6,7 @@ database when the WAL is reset), and it is twice as fast from Python.
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import time
@@ -14,7 +15,7 @@ from contextlib import AbstractContextManager, contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary, ref
+from weakref import WeakKeyDictionary, WeakSet
 
 import apsw
 
@@ -55,7 +56,7 @@ class Database:
         # By connection, which file it has open; a thread's connection goes when the thread has ended.
         self._opened: WeakKeyDictionary[apsw.Connection, tuple[int, int]] = WeakKeyDictionary()
         self._written = 0
-        os.register_at_fork(after_in_child=_Forgetting(self))
+        _EVERY.add(self)
         self._schema = schema_of(package)
         with self.wording():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -85,7 +86,7 @@ class Database:
         with self.wording():
             connection = self.connection
             if not self._write_lock.acquire(timeout=BUSY_WAIT_S):
-                raise StorageError(f"{self.path.name} is busy with another write")
+                raise StorageError(f"{self.path.name} is busy with another write: try again")
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 try:
@@ -102,7 +103,7 @@ class Database:
     def version(self) -> tuple[apsw.Connection, int, int]:
         """Return what changes with every commit to the file, by whomever: for caches of what was read from it."""
         # SQLite's number leaves out what this very connection wrote, and says nothing between two connections.
-        return self.connection, self.connection.pragma("data_version"), self._written
+        return self.connection, self.connection.execute("PRAGMA data_version").get, self._written
 
     def check_in_place(self) -> None:
         """Find out whether the file at our path is still the one that is open.
@@ -187,7 +188,8 @@ def wording(path: Path) -> Iterator[None]:
     except apsw.Error as error:
         raise StorageError(f"{path}: {_REMEDIES.get(type(error), str(error))}") from error
     except OSError as error:
-        raise StorageError(f"{path}: {error.strerror}") from error
+        named = error.filename if isinstance(error.filename, str) else str(path)
+        raise StorageError(f"{named}: {error.strerror}{_SYSTEM_REMEDIES.get(error.errno or 0, '')}") from error
 
 
 def open_file(path: Path) -> apsw.Connection:
@@ -261,28 +263,36 @@ def _run_script(connection: apsw.Connection, script: str) -> None:
             connection.execute(statement)
 
 
-class _Forgetting:
-    """Tells a database of a fork, for as long as there is one."""
+_EVERY: WeakSet[Database] = WeakSet()
 
-    def __init__(self, database: Database) -> None:
-        self._database = ref(database)
 
-    def __call__(self) -> None:
-        database = self._database()
-        if database is not None:
-            database.forget()
+def _forget_all() -> None:
+    for database in _EVERY:
+        database.forget()
+
+
+os.register_at_fork(after_in_child=_forget_all)  # a connection must not be used on the far side of a fork
 
 
 def _durability(connection: apsw.Connection) -> tuple[str, int]:
     return str(connection.pragma("journal_mode")), int(connection.pragma("synchronous"))
 
 
+_MAY_NOT_WRITE = ": give it to the user that scanhook runs as, and see that the disk can be written"
+_SYSTEM_REMEDIES = {
+    errno.EACCES: _MAY_NOT_WRITE,
+    errno.EPERM: _MAY_NOT_WRITE,
+    errno.EROFS: _MAY_NOT_WRITE,
+    errno.ENOSPC: ": make room on the disk",
+    errno.EDQUOT: ": make room on the disk",
+    errno.ENOENT: ": is the disk mounted?",
+}
 _REMEDIES: dict[type[apsw.Error], str] = {
     apsw.NotADBError: "it is not a database: restore it from a backup, or move it out of the way",
     apsw.CorruptError: "the database is damaged: restore it from a backup",
     apsw.FullError: "the disk is full: make room on it",
     apsw.ReadOnlyError: "it cannot be written: give it to the user that scanhook runs as",
     apsw.CantOpenError: "it cannot be opened: is the folder there, and may scanhook's user read and write it?",
-    apsw.BusyError: f"another process held it for more than {BUSY_WAIT_S} s",
+    apsw.BusyError: f"another process held it for more than {BUSY_WAIT_S} s: try again (`fuser` names the process)",
     apsw.IOError: "the disk gave an error: look into the system's log",
 }

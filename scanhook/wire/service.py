@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -86,24 +87,18 @@ def open_service(house: House, *, meter: Meter | None = None, clock: Clock | Non
     :raises StorageError: when the storage cannot be opened.
     """
     clock = clock or SystemClock()
-    storage = open_storage(house, clock=clock)
-    office = open_office(storage_url(house), pepper=storage.pepper, clock=clock)
-    verifier = house.settings.verifier
-    plugs = (
-        VerifierPlug(
-            url=url,
-            registry=storage.registry,
-            secret=verifier.secret.get_secret_value(),
-            allow_private_addresses=verifier.allow_private_addresses,
-        )
-        for url in verifier.chain
-    )
-    judge = Judge(
-        [Link(name=plug.url.partition(":")[0], verifier=verifier_from_url(plug)) for plug in plugs],
-        timeout_s=verifier.timeout_s,
-        # Half of a worker's threads may wait for verifiers; the other half is there for scans that need not.
-        waiters_max=house.settings.service.threads // 2,
-    )
+    with ExitStack() as undo:
+        storage = open_storage(house, clock=clock)
+        undo.callback(storage.close)
+        office = open_office(storage_url(house), pepper=storage.pepper, clock=clock)
+        undo.callback(office.close)
+        service = _assemble(house, storage, office, meter=meter or Meter(), clock=clock)
+        undo.pop_all()
+    return service
+
+
+def _assemble(house: House, storage: OpenStorage, office: OfficeStore, *, meter: Meter, clock: Clock) -> Service:
+    verifier, judge = house.settings.verifier, _judge(house, storage)
     return Service(
         house=house,
         storage=storage,
@@ -115,7 +110,7 @@ def open_service(house: House, *, meter: Meter | None = None, clock: Clock | Non
             journal=storage.journal,
             pepper=storage.pepper,
             clock=clock,
-            meter=meter or Meter(),
+            meter=meter,
             success_when_undecided=verifier.on_undecided == "success",
             keep_openid=house.settings.journal.keep_openid_days > 0,
         ),
@@ -126,6 +121,25 @@ def open_service(house: House, *, meter: Meter | None = None, clock: Clock | Non
             }
         ),
         clock=clock,
+    )
+
+
+def _judge(house: House, storage: OpenStorage) -> Judge:
+    verifier = house.settings.verifier
+    plugs = (
+        VerifierPlug(
+            url=url,
+            registry=storage.registry,
+            secret=verifier.secret.get_secret_value(),
+            allow_private_addresses=verifier.allow_private_addresses,
+        )
+        for url in verifier.chain
+    )
+    return Judge(
+        [Link(name=plug.url.partition(":")[0], verifier=verifier_from_url(plug)) for plug in plugs],
+        timeout_s=verifier.timeout_s,
+        # Half of a worker's threads may wait for verifiers; the other half is there for scans that need not.
+        waiters_max=house.settings.service.threads // 2,
     )
 
 
@@ -140,13 +154,15 @@ def open_storage(house: House, *, clock: Clock) -> OpenStorage:
     pepper = Pepper.load(house.pepper_path)
     url = storage_url(house)
     url.check_made()
-    in_use = use_storage(url.folder)
-    try:
+    with ExitStack() as undo:
+        in_use = use_storage(url.folder)
+        undo.callback(in_use.close)
+        url.check_made()  # once more: before the lock was ours, somebody may have begun to exchange the files
         registry = open_registry(url, pepper=pepper, clock=clock)
-        return OpenStorage(pepper=pepper, registry=registry, journal=open_journal(url, pepper=pepper), in_use=in_use)
-    except BaseException:
-        in_use.close()
-        raise
+        undo.callback(registry.close)
+        storage = OpenStorage(pepper=pepper, registry=registry, journal=open_journal(url, pepper=pepper), in_use=in_use)
+        undo.pop_all()
+    return storage
 
 
 def storage_url(house: House) -> StorageUrl:

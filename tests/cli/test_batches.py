@@ -92,6 +92,21 @@ def test_an_activation_waits_for_its_time(spring: House) -> None:
     assert (shown["activates_at"], shown["expires_at"]) == ("2999-01-01T00:00:00+00:00", None)
 
 
+def test_a_planned_activation_takes_nothing_away(spring: House, tmp_path: Path) -> None:
+    changed("batches", "activate", "spring")
+    later = tmp_path / "later.csv"
+    later.write_text("keystandard,keystr,extinfo,status,batch\nqrcode,moment-frame,LATER11,inactive,spring\n")
+    run("codes", "import", later)
+
+    said = run("batches", "activate", "spring", "--at", "2999-01-01", "--why", "x", code=1).stderr
+    assert "it is activated already, and would not be until that time" in said
+    planned = run("batches", "activate", "spring", "--range", "11-11", "--at", "2999-01-01", "--why", "x")
+    assert "It holds from 2998-12-3" in planned.stdout or "It holds from 2999-01-01" in planned.stdout
+    assert "10 codes of the batch are active already, and stay so." in planned.stderr
+    assert states() == ["active"] * 10
+    assert state("LATER11") == "issued"
+
+
 def test_only_activation_and_expiry_have_a_time(spring: House) -> None:
     assert (
         "No such option '--at'" in run("batches", "recall", "spring", "--why", "x", "--at", "2999-01-01", code=2).stderr
@@ -136,7 +151,9 @@ def test_from_void_leads_only_an_undo(spring: House) -> None:
     void = changed("batches", "void", "spring")["change"]
 
     said = run("batches", "activate", "spring", "--why", "x", code=1).stderr
-    assert f"what is void cannot be changed by activate: if it was a mistake, undo the change {void}" in said
+    assert (
+        "what is void cannot be changed by activate: if that was a mistake, undo the change that made it void" in said
+    )
     changed("batches", "undo", str(void))
     assert set(states()) == {"issued"}
 

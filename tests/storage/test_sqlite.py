@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 import resource
 import stat
 import subprocess
@@ -13,7 +15,7 @@ import apsw
 import pytest
 
 from scanhook.errors import PepperMismatch, SchemaMismatch, StorageError
-from scanhook.storage import Database, Pepper, rows_of
+from scanhook.storage import Database, Pepper, rows_of, wording
 
 OTHER_PEPPER = Pepper(secret=bytes(range(1, 33)))
 OPEN_FILES = Path("/dev/fd")
@@ -295,10 +297,23 @@ def test_a_foreign_database_is_left_as_it_was(path: Path, pepper: Pepper) -> Non
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.EACCES, "Permission denied: give it to the user that scanhook runs as"),
+        (errno.EROFS, "Read-only file system: give it to the user that scanhook runs as, and see that the disk"),
+        (errno.ENOSPC, "No space left on device: make room on the disk"),
+    ],
+)
+def test_what_the_system_refuses_is_told_with_a_remedy(tmp_path: Path, number: int, remedy: str) -> None:
+    with pytest.raises(StorageError, match=f"^/srv/x: {remedy}"), wording(tmp_path):
+        raise OSError(number, os.strerror(number), "/srv/x")
+
+
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path, pepper: Pepper) -> None:
     (tmp_path / "data").write_text("a file")
 
-    with pytest.raises(StorageError, match=r"journal\.db: "):
+    with pytest.raises(StorageError, match="data: File exists"):
         opening(tmp_path / "data" / "journal.db", pepper)
 
 

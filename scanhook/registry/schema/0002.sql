@@ -23,6 +23,7 @@ ALTER TABLE codes ADD COLUMN marked INTEGER;
 -- `loaded` says how many of the sorted piles of tags are stored: a killed import goes on behind them.
 ALTER TABLE imports ADD COLUMN kind TEXT NOT NULL DEFAULT 'import';
 ALTER TABLE imports ADD COLUMN phase TEXT NOT NULL DEFAULT 'done';
+UPDATE imports SET phase = 'dropped' WHERE shown = 0;
 ALTER TABLE imports ADD COLUMN who TEXT NOT NULL DEFAULT '';
 ALTER TABLE imports ADD COLUMN why TEXT NOT NULL DEFAULT '';
 ALTER TABLE imports ADD COLUMN work TEXT NOT NULL DEFAULT '';
