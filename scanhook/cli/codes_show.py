@@ -46,7 +46,8 @@ _COLUMNS = ("account", "keystandard", "keystr", "batch", "position", "state", "t
 def check(house: House, code: CodeName, account: str | None, *, as_json: bool) -> None:
     """Say what the registry knows of a code, and what it answers a scan with.
 
-    Of a code that it does not know, it names the genuine one that differs in one place, if there is one.
+    Of a code that it does not know, it names the genuine one that differs in one place, if there is one. `-` instead of
+    the code reads it from standard input.
     """
     name = account_name(house, account)
     with storage_of(house) as storage:

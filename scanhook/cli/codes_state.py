@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,9 @@ def _arguments(command: Any) -> Any:
             "--list",
             "list_",
             metavar="FILE",
-            type=click.Path(exists=True, dir_okay=False, path_type=Path),
-            help="Codes, one on a line: KEYSTANDARD/KEYSTR/EXTINFO, or EXTINFO with --product, or a code file.",
+            type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+            help="Codes, one on a line: KEYSTANDARD/KEYSTR/EXTINFO, or EXTINFO with --product, or a code file. "
+            "`-` is standard input.",
         ),
         click.option("--product", metavar="KEYSTANDARD/KEYSTR", help="Whose codes the lines of --list are."),
         click.option("--from", "from_", type=CODE, metavar="CODE", help="With --to: all codes between, both included."),
@@ -114,7 +116,8 @@ def _listed(storage: OpenStorage, account: str, path: Path, product: str | None)
 
 def _lines(path: Path, product: str | None) -> Iterator[tuple[int, CodeName]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        text = content.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise Refused(f"{path} cannot be read: {why}") from None

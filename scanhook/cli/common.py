@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -80,6 +81,8 @@ class _CodeType(click.ParamType[CodeName]):
     name = "code"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> CodeName:  # noqa: ARG002
+        if value == "-":  # so that no code stands in the shell's history and the list of processes
+            value = sys.stdin.readline().rstrip("\r\n")
         return value if isinstance(value, CodeName) else CodeName.parse(value)
 
 

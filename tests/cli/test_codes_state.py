@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from scanhook.cli import main
 from scanhook.settings import House
 from tests.cli.conftest import run, run_json
 from tests.cli.test_batches import FRAME, changed, spring, state, states
@@ -77,6 +80,14 @@ def test_a_bad_list_changes_nothing(spring: House, tmp_path: Path, text: str, se
     assert sentence in said
     assert "NOBODYS" not in said
     assert set(states()) == {"issued"}
+
+
+def test_codes_need_not_stand_in_the_command(spring: House) -> None:
+    said = CliRunner().invoke(main, ["codes", "void", "--list", "-", "--why", "x"], input=f"{FRAME}/ITEM02\n")
+    assert said.exit_code == 0, said.output
+    assert states() == ["issued", "void"] + ["issued"] * 8
+    told = CliRunner().invoke(main, ["codes", "check", "-", "--json"], input=f"{FRAME}/ITEM02\n")
+    assert json.loads(told.stdout)["state"] == "void"
 
 
 def test_a_list_that_is_not_text_is_refused(spring: House, tmp_path: Path) -> None:
