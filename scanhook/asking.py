@@ -99,10 +99,9 @@ def _scan(receiver: Receiver, inquiry: Inquiry) -> Scan:
 
 
 def _check_same(receiver: Receiver, entry: Entry, scan: Scan) -> None:
-    same = (entry.account, entry.key_standard, entry.key_str) == (scan.account, scan.key_standard, scan.key_str)
-    if same and entry.tag is not None:
-        # The product may have been added since it was asked for the first time.
-        found = receiver.registry.look_up(scan.account, scan.key_standard, scan.key_str, scan.ext_info)
-        same = entry.tag in (found.tag, scan.stray_tag)
-    if not same:
+    if entry.asked == scan.stray_tag:
+        return
+    # It may be the same code, written otherwise.
+    found = receiver.registry.look_up(scan.account, scan.key_standard, scan.key_str, scan.ext_info)
+    if entry.tag is None or entry.tag != found.tag:
         raise IdTaken("this id was used for another code: every question needs an id of its own")

@@ -10,6 +10,7 @@ from scanhook.asking import Inquiry, ask
 from scanhook.errors import IdTaken, Undecided
 from scanhook.journal.sqlite import SqliteJournal
 from scanhook.receive import Meter
+from scanhook.registry import Normalisation
 from scanhook.settings import House
 from scanhook.verdict import Verdict
 from scanhook.wire.service import Service, open_service
@@ -115,6 +116,33 @@ def test_a_question_without_a_verdict_is_no_other_codes(service: Service, monkey
             ask(service.receiver, INQUIRY)
     with pytest.raises(IdTaken):
         ask(service.receiver, replace(INQUIRY, key_str="other"))
+
+
+@pytest.mark.parametrize("changed", [{"ext_info": "GENUINE0002"}, {"ext_info": "COPIED99999"}])
+def test_the_verdict_on_another_code_never_completes_a_question(
+    service: Service, monkeypatch: pytest.MonkeyPatch, changed: dict[str, str]
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(type(service.judge), "judge", undecided)
+        with pytest.raises(Undecided):
+            ask(service.receiver, INQUIRY)
+    with pytest.raises(IdTaken):
+        ask(service.receiver, replace(INQUIRY, **changed))
+    assert [entry.reason for entry in service.journal.tail(9)] == ["undecided"]
+    assert ask(service.receiver, INQUIRY).entry.position == 1
+
+
+def test_a_question_stays_the_same_when_its_product_is_normalised_otherwise(service: Service) -> None:
+    unknown = replace(INQUIRY, key_str="later", ext_info="copied 1")
+    known = service.registry.find_product("main", "qrcode", "moment-frame")
+    assert known
+    later = replace(known, id=b"12345678", key_str="later", normalisation=Normalisation.parse("trim"))
+    service.registry.add_product(later, who="x", why="y")
+    first = ask(service.receiver, unknown)
+    assert first.entry.reason == "unknown_code"
+    changed = replace(later, normalisation=Normalisation.parse("trim,upper"))
+    service.registry.save_product(changed, was=later, who="x", why="y")
+    assert ask(service.receiver, unknown) == replace(first, repeated=True)
 
 
 def test_a_verdict_that_another_worker_brought_meanwhile_is_the_answer(

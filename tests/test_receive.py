@@ -205,7 +205,8 @@ def test_a_repeat_gets_the_first_verdict_although_the_registry_changed(desk: Des
     assert desk.scan() == "real"
     product = desk.service.registry.find_product("main", "qrcode", "moment-frame")
     assert product is not None
-    desk.service.registry.save_product(replace(product, verdicts={Reason.ACTIVE: CodeResult.FAKE}))
+    fake = replace(product, verdicts={Reason.ACTIVE: CodeResult.FAKE})
+    desk.service.registry.save_product(fake, was=product)
     assert [desk.scan(), desk.scan()] == ["real", "real"]
     assert desk.scan(CreateTime=NOW + 1) == "fake"
     assert [outcome for _, outcome in desk.told.pushed] == ["real", "repeated", "repeated", "fake"]

@@ -23,7 +23,8 @@ from scanhook.cli.common import (
 from scanhook.cli.imports import tell_audit, tell_warnings
 from scanhook.cli.progress import IMPORT_STEPS, progress_bar
 from scanhook.errors import Refused
-from scanhook.registry import ImportReport, import_codes
+from scanhook.registry import ImportReport, RegistryStore, import_codes
+from scanhook.registry.importstore import Phase
 from scanhook.settings import House
 
 __all__ = ["import_"]
@@ -54,19 +55,22 @@ def import_(
     with suppress(OSError):
         os.nice(_NICE)
     started = time.monotonic()
-    try:
-        with storage_of(house) as storage, progress_bar(IMPORT_STEPS, quiet=as_json) as progress:
-            report = import_codes(
-                storage.registry,
-                file,
-                pepper=storage.pepper,
-                account=account_name(house, account),
-                who=operator(),
-                progress=progress,
-                **options,
-            )
-    except KeyboardInterrupt:
-        raise Refused(f"stopped: nothing of {file} is visible; run the same command again to go on") from None
+    run = _Run(quiet=as_json)
+    with storage_of(house) as storage:
+        try:
+            with progress_bar(IMPORT_STEPS, quiet=as_json) as progress:
+                report = import_codes(
+                    storage.registry,
+                    file,
+                    pepper=storage.pepper,
+                    account=account_name(house, account),
+                    who=operator(),
+                    progress=progress,
+                    begun=run.begun,
+                    **options,
+                )
+        except KeyboardInterrupt:
+            raise Refused(run.stopped(storage.registry, file)) from None
     dry_run = bool(options["dry_run"])
     if as_json:
         show_json(_as_dict(report, dry_run=dry_run))
@@ -76,13 +80,43 @@ def import_(
         context.exit(1)
 
 
+class _Run:
+    """What is known of an import while it runs.
+
+    :param quiet: say nothing when it begins.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._number = 0
+
+    def begun(self, number: int, went_on_at: float | None) -> None:
+        self._number = number
+        if went_on_at is not None and not self._quiet:
+            click.echo(f"going on with import {number}, {went_on_at:.0%} were loaded", err=True)
+
+    def stopped(self, registry: RegistryStore, file: Path) -> str:
+        """Say what came of an import that somebody stopped."""
+        found = registry.find_import(self._number)
+        if found is not None and found.phase is Phase.DONE:
+            return (
+                f"stopped, but all of {file} is visible already, as import {found.id}: there is nothing to go on with"
+            )
+        return f"stopped: nothing of {file} is visible; run the same command again to go on"
+
+
 def _would_pass(report: ImportReport, *, skip_bad: bool) -> bool:
     return bool(report.codes) and (skip_bad or not report.refused)
 
 
 def _tell(report: ImportReport, file: Path, seconds: float, *, dry_run: bool) -> None:
-    if report.went_on_at is not None:
-        click.echo(f"going on with import {report.import_id}, {report.went_on_at:.0%} were loaded", err=True)
+    for number in report.others:
+        click.secho(
+            f"The import {number} of another file of this name is not finished: go on with it by importing that file "
+            f"again, or give it up with `scanhook imports drop {number}`.",
+            fg="yellow",
+            err=True,
+        )
     if report.refused:
         click.secho(
             f"{report.refused:,} lines are refused; {report.rejects} says which and why.", fg="yellow", err=True
@@ -120,7 +154,7 @@ def _as_dict(report: ImportReport, *, dry_run: bool) -> dict[str, Any]:
         "went_on_at": report.went_on_at,
         "codes": report.codes,
         "refused": report.refused,
-        "rejects": str(report.rejects) if report.rejects else None,
+        "rejects": click.format_filename(report.rejects) if report.rejects else None,
         "batches": [
             {
                 "keystandard": pile.product.key_standard,

@@ -27,6 +27,7 @@ from scanhook.errors import Refused
 from scanhook.registry.agefile import AGE_SUFFIX, Identities, Recipient
 from scanhook.registry.mint import mint_codes
 from scanhook.registry.mintorder import Minted, MintOrder
+from scanhook.registry.normalise import Normalisation
 from scanhook.registry.printfile import PrintLine, read_print_lines
 from scanhook.registry.sheets import Layout, draw_sheets
 from scanhook.settings import House
@@ -85,7 +86,10 @@ def _tell(minted: Minted, seconds: float) -> None:
     product, handover = minted.product, minted.handover
     name = f"{product.key_standard}/{product.key_str}"
     if minted.rules_set:
-        click.echo(f"The normalisation of {name} is now {product.normalisation}, which minted codes are made for.")
+        click.echo(
+            f"The normalisation of {name} was the default, {Normalisation()}; it is now {product.normalisation}, which "
+            "minted codes are made for."
+        )
     if minted.slips_unseen:
         click.secho(
             f"note: {name} has the normalisation {product.normalisation}, without `check`: a mistyped code is then "

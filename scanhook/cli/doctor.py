@@ -15,7 +15,9 @@ from scanhook.settings import House, find_config, load_settings
 from scanhook.storage import Pepper
 from scanhook.wire.attention import forgotten_batches, unfinished_imports
 from scanhook.wire.ready import Check, check_ready
+from scanhook.wire.roundnotes import LATE_S, round_age
 from scanhook.wire.service import Service, open_service, storage_url
+from scanhook.wire.uploads import Uploads
 
 __all__ = ["doctor"]
 
@@ -29,7 +31,7 @@ _IMPORT_S = 86_400
 @json_option
 @click.pass_context
 def doctor(context: click.Context, config: Path | None, *, as_json: bool) -> None:
-    """Look at settings, file modes, pepper, storage, clock and port, and at batches and imports that wait for you."""
+    """Look at settings, file modes, pepper, storage, clock, housekeeper and port, and at what waits for you."""
     checks = list(_look(find_config(config)))
     if as_json:
         show_json([{"check": check.name, "fault": check.fault} for check in checks])
@@ -63,9 +65,11 @@ def _look(path: Path) -> Iterator[Check]:
         yield Check(name=f"durability ({service.journal.describe()})", fault=None)
         yield _batches(service)
         yield _imports(service)
+        is_served = _is_served(house)
+        yield _housekeeper(service, is_served=is_served)
     finally:
         service.close()
-    yield _port(house)
+    yield _port(house, is_served=is_served)
     yield _public_url(house)
 
 
@@ -115,19 +119,42 @@ def _batches(service: Service) -> Check:
 
 
 def _imports(service: Service) -> Check:
+    uploads = Uploads(storage_url(service.house).folder)
     try:
         found = [
-            f"{left.id} ({left.plan.file})"
+            f"{left.id} ({left.plan.file}{', uploaded' if uploads.path(left.id).exists() else ''})"
             for left in unfinished_imports(service.registry)
             if left.started_at + _IMPORT_S <= service.clock.now()
         ]
     except ScanhookError as error:
         return Check(name="imports", fault=str(error))
     fault = (
-        f"begun more than a day ago and not at its end: {_some(found)}: import the same file again, and it goes on "
-        "where it was, or give it up with `scanhook imports drop NUMBER`"
+        f"begun more than a day ago and not at its end: {_some(found)}: what was uploaded goes on with "
+        "`POST /api/v1/imports/NUMBER/resume`, the others when the same file is imported again; or give it up with "
+        "`scanhook imports drop NUMBER`"
     )
     return Check(name="imports", fault=fault if found else None)
+
+
+def _housekeeper(service: Service, *, is_served: bool) -> Check:
+    """Find out whether somebody deletes what is too old, where that is asked for or the service runs."""
+    kept = service.house.settings.journal
+    try:
+        age = round_age(storage_url(service.house), now=service.clock.now())
+        is_wanted = is_served or (
+            (kept.keep_openid_days or kept.keep_scans_days) and service.journal.newest_at() is not None
+        )
+    except ScanhookError as error:
+        return Check(name="housekeeper", fault=str(error))
+    if not is_wanted or (age is not None and age <= LATE_S):
+        return Check(name="housekeeper", fault=None)
+    since = "has ever ended a round here" if age is None else f"has ended a round for {age / 60:,.0f} minutes"
+    fault = (
+        f"no housekeeper {since}, so that nothing is deleted for its age and no erasure completed: `scanhook serve` "
+        "starts one within a minute; beside another server run `scanhook housekeeper`. Where one runs, the log says "
+        "what fails"
+    )
+    return Check(name="housekeeper", fault=fault)
 
 
 def _some(names: Sequence[str]) -> str:
@@ -136,16 +163,21 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:_NAMES_MAX]) + (f" and {others:,} more" if others > 0 else "")
 
 
-def _port(house: House) -> Check:
+def _is_served(house: House) -> bool:
+    """Tell whether scanhook answers at the house's port."""
+    try:
+        return httpx2.get(f"http://{house.settings.service.bind}/healthz", trust_env=False, timeout=2).text == "ok\n"
+    except httpx2.HTTPError:
+        return False
+
+
+def _port(house: House, *, is_served: bool) -> Check:
     bind = house.settings.service.bind
+    if is_served:
+        return Check(name=f"port {bind} (scanhook answers there)", fault=None)
     try:
         check_port(bind)
     except ScanhookError as error:
-        try:
-            if httpx2.get(f"http://{bind}/healthz", trust_env=False, timeout=2).text == "ok\n":
-                return Check(name=f"port {bind} (scanhook answers there)", fault=None)
-        except httpx2.HTTPError:
-            pass
         return Check(name="port", fault=str(error))
     return Check(name=f"port {bind}", fault=None)
 

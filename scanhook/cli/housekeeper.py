@@ -18,8 +18,9 @@ from scanhook.errors import Refused, ScanhookError
 from scanhook.journal import erasures_path
 from scanhook.settings import House
 from scanhook.storage.lease import Lease, take_lease
-from scanhook.wire.housekeeping import HOUSEKEEPER, ROUND_S, Round, do_round
+from scanhook.wire.housekeeping import ROUND_S, Round, do_round
 from scanhook.wire.log import log, log_to_stderr
+from scanhook.wire.roundnotes import HOUSEKEEPER, RoundNotes
 from scanhook.wire.service import storage_url
 
 __all__ = ["housekeeper"]
@@ -116,6 +117,8 @@ def _round(house: House, lease: Lease, clock: Clock) -> dict[str, Any]:
                 journal=storage.journal,
                 erasures=erasures_path(storage_url(house)),
                 lease=lease,
+                notes=RoundNotes.of(lease.read()),
+                clock=clock,
                 now=clock.now(),
             )
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import click
@@ -91,11 +92,14 @@ def show(house: House, number: int, *, as_json: bool) -> None:
 @config_option
 def drop(house: House, number: int) -> None:
     """Give up an import that is not finished: what it has stored is deleted. Nobody has ever seen it."""
-    with storage_of(house) as storage, storage.registry.importing():
-        found = _wanted(storage.registry, number)
-        with progress_bar(IMPORT_STEPS, quiet=False) as progress:
-            drop_import(storage.registry, found, progress=progress)
-        left = _wanted(storage.registry, number)
+    with storage_of(house) as storage:
+        registry = storage.registry
+        # One that waits behind another holds no place yet.
+        waits = _wanted(registry, number).phase is Phase.QUEUED
+        with nullcontext() if waits else registry.importing():
+            with progress_bar(IMPORT_STEPS, quiet=False) as progress:
+                drop_import(registry, _wanted(registry, number), progress=progress)
+            left = _wanted(registry, number)
     click.echo(f"The import {number} is given up.")
     if left.first_part:
         click.echo(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from collections.abc import Callable
@@ -21,7 +20,14 @@ from scanhook.storage import StorageUrl
 __all__ = ["erase", "openid_option", "openid_wanted", "prune", "walking"]
 
 _STEPS = {"scans": "scans", "events": "other events", "scanners": "persons by code"}
-_OPENID = re.compile(r"[!-~]{1,128}")
+_PERSON_CHARS = 128
+
+
+_AFTER_ERASING = (
+    "What knows the repeats of the last hour's pushes, and what was under way just now, follows in an hour, by the "
+    "service or `scanhook housekeeper`. Keep a copy of {path} with your backups: where it is missing, a backup that is "
+    "restored brings the person back."
+)
 
 
 def openid_option(**more: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -30,15 +36,17 @@ def openid_option(**more: Any) -> Callable[[Callable[..., Any]], Callable[..., A
 
 
 def openid_wanted(given: str) -> str:
-    """Return the openid that is meant: the one given, or for ``-`` what standard input says.
+    """Return the openid that is meant: the one given, or for ``-`` the first line of standard input.
+
+    Whoever asks over the API may name persons with any text that can be printed.
 
     :raises click.BadParameter: when it is none.
     """
     if given == "-":
         given = click.prompt("openid", hide_input=True, err=True) if _asks() else sys.stdin.readline()
-    openid = str(given).strip()
-    if not _OPENID.fullmatch(openid):
-        raise click.BadParameter("that is no openid: it is one word of letters, digits, - and _")
+    openid = str(given).rstrip("\r\n")
+    if not (0 < len(openid) <= _PERSON_CHARS and openid.isprintable()):
+        raise click.BadParameter(f"that is no openid: it has 1 to {_PERSON_CHARS} characters that can be printed")
     return openid
 
 
@@ -51,7 +59,7 @@ def erase(house: House, openid: str, *, yes: bool, as_json: bool) -> None:
     """Erase a person: scans and counts stay, and nothing leads from them to the person any more.
 
     It cannot be undone. A backup that is restored later is cleaned of the person again. It can be run again if it was
-    interrupted.
+    interrupted. The last traces of the last hour's pushes go in an hour.
     """
     if not (yes or _asks()):
         raise Refused("an erasure cannot be undone, and nobody is there to ask: confirm it with --yes")
@@ -70,7 +78,8 @@ def erase(house: House, openid: str, *, yes: bool, as_json: bool) -> None:
         )
     if as_json:
         return show_json({"scans": count})
-    return click.echo(f"The person is erased; {count:,} scans were concerned.")
+    click.echo(f"The person is erased; {count:,} scans were concerned.")
+    return click.echo(_AFTER_ERASING.format(path=erasures_path(url)), err=True)
 
 
 @click.command()

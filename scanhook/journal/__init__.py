@@ -13,6 +13,7 @@ from scanhook.journal.export import (
     write_jsonl,
 )
 from scanhook.journal.people import (
+    ALWAYS_S,
     Retained,
     erase_person,
     erasures_path,
@@ -28,6 +29,7 @@ from scanhook.journal.wanted import ANSWERS, ANY_SCAN, REASONS, SUCCESS_ANSWER, 
 from scanhook.storage import Pepper, StorageUrl
 
 __all__ = [
+    "ALWAYS_S",
     "ANSWERS",
     "ANY_SCAN",
     "COLUMNS",

@@ -56,6 +56,7 @@ class Entry:
     :param ext_info: only of a code that nobody knows.
     :param openid: only as long as the settings say.
     :param source: the name of the API key that asked; ``None``: WeChat.
+    :param asked: what a question over the API was about: the scan's ``stray_tag``; ``None``: WeChat.
     """
 
     number: int
@@ -76,6 +77,7 @@ class Entry:
     openid: str | None = field(default=None, repr=False)
     source: str | None = None
     need_anti_fake: bool | None = None
+    asked: bytes | None = None
 
     @property
     def decided(self) -> bool:

@@ -3,6 +3,10 @@
 A person is erased by putting one random hash in the place of his everywhere. Because a backup may bring him back, every
 erasure is first written to a list beside the storage, which a restore never takes back; what stands there is a keyed
 hash of his hash, so that the list by itself leads to nobody.
+
+The journal is walked through twice for it. The identities of the last hour's pushes must stay for a while, or their
+repeats would be counted as new scans; and a push that was under way during the first walk may be stored behind it. An
+hour later the housekeeper does what is left.
 """
 
 from __future__ import annotations
@@ -18,11 +22,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from scanhook.errors import StorageError
-from scanhook.journal.peoplestore import Erasure, PeopleStore, Progress, Pseudonym, silent
+from scanhook.journal.peoplestore import REPEATED_S, Erasure, PeopleStore, Progress, Pseudonym, Stage, silent
 from scanhook.storage import PERSON_BYTES, Pepper, StorageUrl, wording
 from scanhook.storage.files import ERASURES, flush, give_to_owner
 
 __all__ = [
+    "ALWAYS_S",
     "Retained",
     "erase_person",
     "erasures_path",
@@ -35,7 +40,7 @@ __all__ = [
 
 _LINE = re.compile(r"(\S+) ([0-9a-f]{32})")
 _DAY_S = 86_400.0
-_ALWAYS_S = 1e11
+ALWAYS_S = 1e11
 """Later than every time that a journal holds."""
 
 
@@ -109,7 +114,8 @@ def erase_person(
 ) -> int:
     """Erase a person: the hash becomes a random one everywhere, and openids go. Killed and called again, it completes.
 
-    What is received from now on belongs to a new person.
+    The identities of the last hour's pushes stay until :func:`reapply_erasures` is called when an hour is over. What is
+    received from now on belongs to a new person, who is the same random one if erased within that hour.
 
     :param erasures: the list, see :func:`erasures_path`.
     :param now: seconds since 1970.
@@ -123,7 +129,7 @@ def erase_person(
     replacement = journal.begin_erasure(erasure, random(PERSON_BYTES))
     pseudonym = Pseudonym(person=person, replacement=replacement, before=erasure.at)
     count = journal.erase([pseudonym], now=now, progress=progress)
-    journal.finish_erasure(erasure)
+    journal.end_walk(erasure, done=False)
     return count
 
 
@@ -138,8 +144,8 @@ def reapply_erasures(
 ) -> int:
     """Erase again whom the list names and a restored journal still knows; what came after an erasure stays.
 
-    Call it after every restore, before the service starts. It walks through the journal only where an erasure of the
-    list was not done in it.
+    Call it after every restore, before the service starts, and now and then: it also brings to their end erasures that
+    are an hour old, or were cut off. It walks through the journal only where an erasure of the list needs it.
 
     :param erasures: the list, see :func:`erasures_path`.
     :param now: seconds since 1970.
@@ -147,21 +153,27 @@ def reapply_erasures(
     :returns: how many scans were concerned.
     :raises StorageError: when list or journal cannot be read or written.
     """
-    missing = [erasure for erasure in read_erasures(erasures) if not journal.is_erased(erasure)]
+    stages = {erasure: journal.stage_of(erasure) for erasure in read_erasures(erasures)}
     newest: dict[bytes, Erasure] = {}
-    for erasure in sorted(missing, key=lambda erasure: erasure.at):
-        newest[erasure.mark] = erasure
+    for erasure in sorted(stages, key=lambda erasure: erasure.at):
+        if stages[erasure] is Stage.NEW or (stages[erasure] is Stage.WALKED and _is_settled(erasure, now)):
+            newest[erasure.mark] = erasure
     if not newest:
         return 0
     replacements = {mark: journal.begin_erasure(newest[mark], random(PERSON_BYTES)) for mark in newest}
+    # What a first walk did not see was received shortly before it.
+    recent = min(erasure.at for erasure in newest.values()) - REPEATED_S
+    is_first = any(stages[erasure] is Stage.NEW for erasure in newest.values())
     found: dict[bytes, Pseudonym] = {}
-    for person in journal.persons(progress=progress):
+    for person in journal.persons(since=None if is_first else recent, progress=progress):
         mark = mark_of(person, pepper=pepper)
         if mark in newest:
             found[person] = Pseudonym(person=person, replacement=replacements[mark], before=newest[mark].at)
     count = journal.erase(list(found.values()), now=now, progress=progress)
+    settled = [replacements[mark] for mark, erasure in newest.items() if _is_settled(erasure, now)]
+    journal.drop_identities(settled, since=recent, progress=progress)
     for erasure in newest.values():
-        journal.finish_erasure(erasure)
+        journal.end_walk(erasure, done=_is_settled(erasure, now))
     return count
 
 
@@ -185,9 +197,14 @@ def retain(
     if keep_scans_days:
         before = now - keep_scans_days * _DAY_S
         scans, events = journal.prune(before=before, dry_run=dry_run, progress=progress)
-    before = now - keep_openid_days * _DAY_S if keep_openid_days else _ALWAYS_S
+    before = now - keep_openid_days * _DAY_S if keep_openid_days else ALWAYS_S
     openids = journal.drop_openids(before=before, dry_run=dry_run, progress=progress)
     return Retained(scans=scans, events=events, openids=openids)
+
+
+def _is_settled(erasure: Erasure, now: float) -> bool:
+    """Tell whether everything that was received before an erasure is stored, and will not be repeated any more."""
+    return now >= erasure.at + REPEATED_S
 
 
 def _to_the_millisecond(erasure: Erasure) -> Erasure:

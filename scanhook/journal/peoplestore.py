@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from scanhook.journal.entry import Entry, KeptEvent
 
-__all__ = ["Erasure", "PeopleStore", "Progress", "Pseudonym", "silent"]
+__all__ = ["REPEATED_S", "Erasure", "PeopleStore", "Progress", "Pseudonym", "Stage", "silent"]
+
+REPEATED_S = 3600.0
+"""WeChat repeats a push within seconds, and the slowest verifier answers within minutes: then all is settled."""
 
 Progress = Callable[[str, int, int], None]
 """Is told what is being walked through, how far the walk has come, and how far it goes."""
@@ -30,6 +34,14 @@ class Erasure:
     at: float
 
 
+class Stage(StrEnum):
+    """How far an erasure is in a journal."""
+
+    NEW = "new"
+    WALKED = "walked"
+    DONE = "done"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pseudonym:
     """Who a person becomes.
@@ -47,8 +59,11 @@ class Pseudonym:
 class PeopleStore(Protocol):
     """One engine. Scans go on during everything here, and never wait for long."""
 
-    def persons(self, *, progress: Progress = silent) -> Iterator[bytes]:
-        """Yield the hash of every person that the journal knows; some come more than once."""
+    def persons(self, *, since: float | None = None, progress: Progress = silent) -> Iterator[bytes]:
+        """Yield the hash of every person that the journal knows; some come more than once.
+
+        :param since: seconds since 1970: only persons of scans and events that were received then or later.
+        """
 
     def scans_of(self, person: bytes, *, progress: Progress = silent) -> Iterator[Entry]:
         """Yield a person's scans."""
@@ -60,25 +75,35 @@ class PeopleStore(Protocol):
         """Yield the tags of the codes that a person is counted by, those of scans that are gone too."""
 
     def begin_erasure(self, erasure: Erasure, replacement: bytes) -> bytes:
-        """Note that an erasure begins, durably; one that was cut off goes on.
+        """Note that an erasure begins, durably; one that is not done goes on.
 
-        :returns: the replacement: the one given, or that of the erasure which was cut off.
+        :returns: the replacement: the one given, or that of the person's erasure which is not done.
         """
 
-    def finish_erasure(self, erasure: Erasure) -> None:
-        """Note that an erasure is done, and forget its replacement."""
+    def end_walk(self, erasure: Erasure, *, done: bool) -> None:
+        """Note that the journal was walked through for an erasure.
 
-    def is_erased(self, erasure: Erasure) -> bool:
-        """Tell whether an erasure, or a newer one of the same person, is done in this journal."""
+        :param done: no other walk is needed: its replacement is forgotten.
+        """
+
+    def stage_of(self, erasure: Erasure) -> Stage:
+        """Tell how far an erasure, or a newer one of the same person, is in this journal."""
 
     def erase(self, pseudonyms: Sequence[Pseudonym], *, now: float, progress: Progress = silent) -> int:
         """Put random hashes in the place of persons everywhere, and drop their openids and their pushes' identities.
 
         The counts of every code stay right: where it leads two hashes of a code together, the code has one person less.
-        A push of the last hour keeps its identity, for its repeats must still be known.
+        A push of the last hour keeps its identity, for its repeats must still be known: see :meth:`drop_identities`.
 
         :param now: seconds since 1970.
         :returns: how many scans were concerned.
+        """
+
+    def drop_identities(self, replacements: Sequence[bytes], *, since: float, progress: Progress = silent) -> None:
+        """Drop the identities of the pushes of persons who were erased; their repeats are not known any more.
+
+        :param replacements: the random hashes that took the places of theirs.
+        :param since: seconds since 1970: of pushes that were received then or later.
         """
 
     def prune(self, *, before: float, dry_run: bool = False, progress: Progress = silent) -> tuple[int, int]:

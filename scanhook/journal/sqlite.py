@@ -15,7 +15,7 @@ from scanhook.journal.entry import UNDECIDED, Entry, Noted, Recorded, Scan, Tall
 from scanhook.journal.sqlite_people import SqlitePeople
 from scanhook.journal.sqlite_prune import fresh_number
 from scanhook.journal.sqlite_reading import SqliteReading
-from scanhook.journal.sqlite_rows import ENTRY_COLUMNS, entry_of, millis
+from scanhook.journal.sqlite_rows import ADD_SCANNER, ENTRY_COLUMNS, entry_of, millis
 from scanhook.journal.sqlite_steps import JournalFile
 from scanhook.storage import Pepper, rows_of
 from scanhook.verdict import Verdict
@@ -26,16 +26,16 @@ _FIND = f"SELECT {ENTRY_COLUMNS} FROM scans WHERE identity = ?"
 _RECALL = f"{_FIND} AND reason <> '{UNDECIDED}'"
 _ADD = """
 INSERT INTO scans (identity, received_at, account, create_time, key_standard, key_str, person, openid, source,
-  need_anti_fake, reason, verdict, verifier, decided_at, product_id, tag, batch, position, ext_info)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  need_anti_fake, reason, verdict, verifier, decided_at, product_id, tag, batch, position, ext_info, asked)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (identity) DO NOTHING
 """
 _COMPLETE = f"""
 UPDATE scans SET reason = ?, verdict = ?, verifier = ?, decided_at = ?, product_id = ?, tag = ?, batch = ?,
   position = ?, ext_info = ?
-WHERE identity = ? AND account = ? AND key_standard = ? AND key_str = ? AND reason = '{UNDECIDED}'
+WHERE identity = ? AND account = ? AND key_standard = ? AND key_str = ? AND (asked IS NULL OR asked = ?)
+  AND reason = '{UNDECIDED}'
 """
-_ADD_SCANNER = "INSERT INTO scanners (tag, person) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _COUNT = """
 INSERT INTO tallies (tag, scans, persons, first_at, last_at) VALUES (?1, 1, ?2, ?3, ?3)
 ON CONFLICT (tag) DO UPDATE SET scans = scans + 1, persons = persons + ?2, first_at = min(first_at, ?3),
@@ -95,17 +95,18 @@ class SqliteJournal(SqliteReading, SqlitePeople):
             scan.source,
             scan.need_anti_fake,
         )
-        connection.execute(_ADD, (*facts, *decision))
+        asked = None if scan.source is None else scan.stray_tag
+        connection.execute(_ADD, (*facts, *decision, asked))
         added = bool(connection.changes())
         if not added and verdict is not None:
-            # A caller of the API may have given an id twice: another product's verdict must not complete the row.
-            named = (scan.account, scan.key_standard, scan.key_str)
+            # A caller of the API may have given an id twice: another code's verdict must not complete the row.
+            named = (scan.account, scan.key_standard, scan.key_str, scan.stray_tag)
             connection.execute(_COMPLETE, (*decision, scan.identity, *named))
         decided_now = verdict is not None and bool(connection.changes())
         # What was just added need not be read back; what was there is answered as it was.
         if added:
             number = fresh_number(connection, "scans")
-            entry = entry_of((number, *facts[1:], *decision[:4], *decision[5:]))
+            entry = entry_of((number, *facts[1:], *decision[:4], *decision[5:], asked))
         else:
             entry = entry_of(rows_of(connection, _FIND, (scan.identity,))[0])
         if decided_now:
@@ -177,7 +178,7 @@ class SqliteJournal(SqliteReading, SqlitePeople):
 
     @staticmethod
     def _count(connection: apsw.Connection, *, tag: bytes, person: bytes, at: int) -> None:
-        connection.execute(_ADD_SCANNER, (tag, person))
+        connection.execute(ADD_SCANNER, (tag, person))
         connection.execute(_COUNT, (tag, connection.changes(), at))
 
 

@@ -14,16 +14,14 @@ from typing import TypeVar
 
 import apsw
 
-from scanhook.journal.peoplestore import Progress, Pseudonym, silent
-from scanhook.journal.sqlite_rows import NEVER_MS, SKEW_MS, first_id, millis
+from scanhook.journal.peoplestore import REPEATED_S, Progress, Pseudonym, silent
+from scanhook.journal.sqlite_rows import ADD_SCANNER, NEVER_MS, SKEW_MS, first_id, millis
 from scanhook.journal.sqlite_steps import scanner_pages, small_step, windows
 from scanhook.storage import Database, rows_of
 
-__all__ = ["Eraser"]
+__all__ = ["Eraser", "drop_identities"]
 
 _STEP_ROWS = 200
-_REPEATED_MS = 3_600_000
-"""WeChat repeats a push within seconds, and the slowest verifier answers within minutes."""
 
 # The identity of an event holds the openid: whoever knows him could recognize his pushes by it.
 _HAS_OPENID = {"scans": "source IS NULL", "events": "TRUE"}
@@ -32,7 +30,7 @@ UPDATE {table} SET person = ?1, openid = NULL,
   identity = CASE WHEN {ours} AND received_at < ?2 THEN randomblob(16) ELSE identity END
 WHERE id = ?3 AND person = ?4 RETURNING tag
 """
-_ADD_SCANNER = "INSERT INTO scanners (tag, person) VALUES (?, ?) ON CONFLICT DO NOTHING"
+_DROP_IDENTITY = "UPDATE {table} SET identity = randomblob(16) WHERE id = ? AND {ours}"
 _RENAME_SCANNER = "UPDATE OR IGNORE scanners SET person = ? WHERE tag = ? AND person = ?"
 _DROP_SCANNER = "DELETE FROM scanners WHERE tag = ? AND person = ?"
 _COUNT_PERSONS = "UPDATE tallies SET persons = persons + ? WHERE tag = ?"
@@ -50,7 +48,7 @@ class Eraser:
         self._pseudonyms = {pseudonym.person: pseudonym for pseudonym in pseudonyms}
         self._persons = tuple(self._pseudonyms)
         self._among = f"person IN ({', '.join('?' * len(self._persons))})"
-        self._settled = millis(now) - _REPEATED_MS
+        self._settled = millis(now - REPEATED_S)
         self._later: set[tuple[bytes, bytes]] = set()
         earliest = millis(min(pseudonym.before for pseudonym in pseudonyms))
         with database.reading() as connection:
@@ -99,7 +97,7 @@ class Eraser:
             if tag is None:
                 continue
             if (person, tag) in self._later:
-                connection.execute(_ADD_SCANNER, (tag, pseudonym.replacement))
+                connection.execute(ADD_SCANNER, (tag, pseudonym.replacement))
                 connection.execute(_COUNT_PERSONS, (connection.changes(), tag))
             else:
                 self._rename(connection, tag, pseudonym)
@@ -138,6 +136,28 @@ class Eraser:
 
     def _is_later(self, person: bytes, received_at: int) -> bool:
         return received_at >= millis(self._pseudonyms[person].before)
+
+
+def drop_identities(database: Database, replacements: Sequence[bytes], *, since: float, progress: Progress) -> None:
+    """Put random identities in the place of those of pushes that were received then (seconds since 1970) or later.
+
+    :param replacements: whose pushes; at most a thousand.
+    """
+    among = f"person IN ({', '.join('?' * len(replacements))})"
+    for table, ours in _HAS_OPENID.items():
+        with database.reading() as connection:
+            first = first_id(connection, table, millis(since) - SKEW_MS)
+        for after, end in windows(database, table, progress=progress, after=first - 1):
+            with database.reading() as connection:
+                rows = rows_of(
+                    connection,
+                    f"SELECT id FROM {table} WHERE id > ? AND id <= ? AND {among}",
+                    (after, end, *replacements),
+                )
+            for chunk in _chunks(id_ for (id_,) in rows):
+                with small_step(database) as connection:
+                    for id_ in chunk:
+                        connection.execute(_DROP_IDENTITY.format(table=table, ours=ours), (id_,))
 
 
 def _chunks(rows: Iterable[_Row]) -> Iterator[list[_Row]]:

@@ -5,33 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from scanhook.journal.entry import Entry, KeptEvent
-from scanhook.journal.peoplestore import Erasure, Progress, Pseudonym, silent
-from scanhook.journal.sqlite_erasing import Eraser
+from scanhook.journal.peoplestore import Erasure, Progress, Pseudonym, Stage, silent
+from scanhook.journal.sqlite_erasing import Eraser, drop_identities
 from scanhook.journal.sqlite_prune import SqlitePrune
-from scanhook.journal.sqlite_rows import ENTRY_COLUMNS, EVENT_COLUMNS, entry_of, event_of, millis
+from scanhook.journal.sqlite_rows import ENTRY_COLUMNS, EVENT_COLUMNS, SKEW_MS, entry_of, event_of, first_id, millis
 from scanhook.journal.sqlite_steps import cut_log, overwriting, scanner_pages, windows
 from scanhook.storage import rows_of
 
 __all__ = ["SqlitePeople"]
 
 _PERSONS_AT_ONCE = 1000
-# An erasure that was cut off goes on with the replacement that it had.
+# An erasure that is not done goes on with the replacement that it had.
 _BEGIN = """
 INSERT INTO erasures (mark, at, replacement) VALUES (?, ?, ?)
-ON CONFLICT (mark) DO UPDATE SET at = max(at, excluded.at), replacement = coalesce(replacement, excluded.replacement)
+ON CONFLICT (mark) DO UPDATE SET at = max(at, excluded.at), replacement = coalesce(replacement, excluded.replacement),
+  walked = walked AND excluded.at <= at
 RETURNING replacement
 """
-_FINISH = "UPDATE erasures SET replacement = NULL WHERE mark = ? AND at = ?"
-_IS_ERASED = "SELECT 1 FROM erasures WHERE mark = ? AND at >= ? AND replacement IS NULL"
+_END_WALK = "UPDATE erasures SET walked = 1, replacement = iif(?, NULL, replacement) WHERE mark = ? AND at = ?"
+_STAGE = "SELECT replacement IS NULL, walked FROM erasures WHERE mark = ? AND at >= ?"
 
 
 class SqlitePeople(SqlitePrune):
     """See :class:`~scanhook.journal.peoplestore.PeopleStore`."""
 
-    def persons(self, *, progress: Progress = silent) -> Iterator[bytes]:
+    def persons(self, *, since: float | None = None, progress: Progress = silent) -> Iterator[bytes]:
         """Yield the hash of every person."""
         for table in ("scans", "events"):
-            for after, end in windows(self.database, table, progress=progress):
+            with self.database.reading() as connection:
+                first = 1 if since is None else first_id(connection, table, millis(since) - SKEW_MS)
+            for after, end in windows(self.database, table, progress=progress, after=first - 1):
                 with self.database.reading() as connection:
                     rows = rows_of(
                         connection,
@@ -39,8 +42,9 @@ class SqlitePeople(SqlitePrune):
                         (after, end),
                     )
                 yield from (person for (person,) in rows)
-        for page in scanner_pages(self.database, progress=progress):
-            yield from {person for _, person in page}
+        if since is None:
+            for page in scanner_pages(self.database, progress=progress):
+                yield from {person for _, person in page}
 
     def scans_of(self, person: bytes, *, progress: Progress = silent) -> Iterator[Entry]:
         """Yield a person's scans."""
@@ -61,16 +65,20 @@ class SqlitePeople(SqlitePrune):
             rows = rows_of(connection, _BEGIN, (erasure.mark, millis(erasure.at), replacement))
         return bytes(rows[0][0])
 
-    def finish_erasure(self, erasure: Erasure) -> None:
-        """Note that an erasure is done."""
+    def end_walk(self, erasure: Erasure, *, done: bool) -> None:
+        """Note that the journal was walked through for an erasure."""
         with overwriting(self.database), self.database.writing() as connection:
-            connection.execute(_FINISH, (erasure.mark, millis(erasure.at)))
+            connection.execute(_END_WALK, (done, erasure.mark, millis(erasure.at)))
         cut_log(self.database)
 
-    def is_erased(self, erasure: Erasure) -> bool:
-        """Tell whether an erasure is done."""
+    def stage_of(self, erasure: Erasure) -> Stage:
+        """Tell how far an erasure is."""
         with self.database.reading() as connection:
-            return bool(rows_of(connection, _IS_ERASED, (erasure.mark, millis(erasure.at))))
+            rows = rows_of(connection, _STAGE, (erasure.mark, millis(erasure.at)))
+        if not rows:
+            return Stage.NEW
+        done, walked = rows[0]
+        return Stage.DONE if done else Stage.WALKED if walked else Stage.NEW
 
     def erase(self, pseudonyms: Sequence[Pseudonym], *, now: float, progress: Progress = silent) -> int:
         """Put random hashes in the place of persons."""
@@ -80,6 +88,13 @@ class SqlitePeople(SqlitePrune):
                 some = pseudonyms[start : start + _PERSONS_AT_ONCE]
                 count += Eraser(self.database, some, now=now).run(progress)
         return count
+
+    def drop_identities(self, replacements: Sequence[bytes], *, since: float, progress: Progress = silent) -> None:
+        """Drop the identities of pushes of persons who were erased."""
+        with overwriting(self.database):
+            for start in range(0, len(replacements), _PERSONS_AT_ONCE):
+                some = replacements[start : start + _PERSONS_AT_ONCE]
+                drop_identities(self.database, some, since=since, progress=progress)
 
     def _rows_of_person(
         self, table: str, columns: str, person: bytes, progress: Progress

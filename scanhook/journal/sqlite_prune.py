@@ -40,8 +40,7 @@ class SqlitePrune:
             return self._count_old("scans", before, progress), self._count_old("events", before, progress)
         with overwriting(self.database):
             scans, events = self._prune("scans", before, progress), self._prune("events", before, progress)
-        if scans or events:
-            cut_log(self.database)
+        cut_log(self.database, due=bool(scans or events))
         return scans, events
 
     def drop_openids(self, *, before: float, dry_run: bool = False, progress: Progress = silent) -> int:
@@ -50,8 +49,7 @@ class SqlitePrune:
             return sum(self._count_old(table, before, progress, openids=True) for table in ("scans", "events"))
         with overwriting(self.database):
             count = sum(self._drop_openids(table, before, progress) for table in ("scans", "events"))
-        if count:
-            cut_log(self.database)
+        cut_log(self.database, due=bool(count))
         return count
 
     def _prune(self, table: str, before: float, progress: Progress) -> int:

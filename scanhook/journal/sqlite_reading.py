@@ -109,8 +109,13 @@ class SqliteReading:
                 after = end
         return dict(counts)
 
-    def newest_at(self) -> float | None:
+    def newest_at(self, *, pushed: bool = False) -> float | None:
         """Return when the newest scan was received."""
         with self.database.reading() as connection:
-            rows = rows_of(connection, "SELECT received_at FROM scans WHERE id = (SELECT max(id) FROM scans)")
+            rows = rows_of(
+                connection,
+                "SELECT received_at FROM scans WHERE id > (SELECT max(id) FROM scans) - ? "
+                "AND (NOT ? OR source IS NULL) ORDER BY id DESC LIMIT 1",
+                (_PAGE_ROWS, pushed),
+            )
         return rows[0][0] / 1000 if rows else None

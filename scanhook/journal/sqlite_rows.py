@@ -13,6 +13,7 @@ from scanhook.message import CodeResult
 from scanhook.storage import rows_of
 
 __all__ = [
+    "ADD_SCANNER",
     "ENTRY_COLUMNS",
     "EVENT_COLUMNS",
     "NEVER_MS",
@@ -29,9 +30,10 @@ __all__ = [
 
 ENTRY_COLUMNS = (
     "id, received_at, account, create_time, key_standard, key_str, person, openid, source, need_anti_fake, reason, "
-    "verdict, verifier, decided_at, tag, batch, position, ext_info"
+    "verdict, verifier, decided_at, tag, batch, position, ext_info, asked"
 )
 EVENT_COLUMNS = "id, received_at, account, event, key_standard, key_str, person, openid, tag, fields"
+ADD_SCANNER = "INSERT INTO scanners (tag, person) VALUES (?, ?) ON CONFLICT DO NOTHING"
 NEVER_MS = 1 << 62
 # Ids are given in the order of commits, and a clock that is more than 300 s off has its pushes refused, so that
 # received_at is never further out of that order.
@@ -65,6 +67,7 @@ def entry_of(row: tuple[Any, ...]) -> Entry:
         batch=row[15],
         position=row[16],
         ext_info=row[17],
+        asked=row[18],
     )
 
 

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 
 import apsw
 
 from scanhook.journal.peoplestore import Progress
 from scanhook.journal.sqlite_rows import NEVER_MS, page_end
-from scanhook.storage import Database, rows_of
+from scanhook.storage import Database, open_file, rows_of
 
 __all__ = ["JournalFile", "cut_log", "overwriting", "scanner_pages", "small_step", "windows"]
 
 _PAGE_ROWS = 10_000
 _PAUSE_MAX_S = 0.1
+_CUT_PAUSES_S = (0.0, 0.02, 0.05, 0.1, 0.1)
+"""Somebody who reads one row is soon done."""
+_UNCUT = "log_is_uncut"
+_NOTE = "INSERT INTO meta (name, value) VALUES (?, 1) ON CONFLICT DO NOTHING"
+_FORGET = "DELETE FROM meta WHERE name = ?"
 
 
 class JournalFile(Database):
@@ -55,15 +60,37 @@ def overwriting(database: Database) -> Iterator[None]:
             connection.pragma("secure_delete", "fast")
 
 
-def cut_log(database: Database) -> None:
+def cut_log(database: Database, *, due: bool = True) -> None:
     """Cut off the write-ahead log, which still has what was deleted.
 
-    When somebody reads just now, it is left as it is, and written over by what comes next.
+    While somebody reads for long, as a backup does, it stays; that is noted, and every further call tries again.
+
+    :param due: something was deleted just now; otherwise only what is noted is done.
     """
-    with database.reading() as connection, suppress(apsw.BusyError):
-        # The first copies without holding anybody up, so that the second, which holds up writers, has little to do.
-        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    with database.reading() as connection:
+        noted = bool(rows_of(connection, "SELECT 1 FROM meta WHERE name = ?", (_UNCUT,)))
+    if not (due or noted):
+        return
+    is_cut = _try_to_cut(database)
+    if is_cut == noted:
+        with database.writing() as connection:
+            connection.execute(_FORGET if is_cut else _NOTE, (_UNCUT,))
+
+
+def _try_to_cut(database: Database) -> bool:
+    """Cut off the log if nobody reads in it; tells whether that was so."""
+    # On a connection of its own that waits for nobody: it would hold the lock for writing while it waits for a reader,
+    # and every scan would wait along.
+    with database.wording(), closing(open_file(database.path)) as connection:
+        connection.set_busy_handler(None)
+        for pause_s in _CUT_PAUSES_S:
+            time.sleep(pause_s)
+            with suppress(apsw.BusyError):
+                # The first copies without holding anybody up, so that the second has little to do.
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                if rows_of(connection, "PRAGMA wal_checkpoint(TRUNCATE)")[0][0] == 0:
+                    return True
+    return False
 
 
 def windows(

@@ -77,8 +77,12 @@ class JournalStore(PeopleStore, Protocol):
         :returns: only what there is at least one of; a verdict is ``None`` as in :class:`~scanhook.journal.Entry`.
         """
 
-    def newest_at(self) -> float | None:
-        """Return when the newest scan was received, in seconds since 1970."""
+    def newest_at(self, *, pushed: bool = False) -> float | None:
+        """Return when the newest scan was received, in seconds since 1970.
+
+        :param pushed: only of those that WeChat pushed, for which its clock and ours agreed; one that lies far back
+            among questions over the API is not looked for.
+        """
 
     def probe(self) -> None:
         """Prove that the journal can be written, and belongs to the pepper."""

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from scanhook.errors import CodeFileRefused, Refused, ScanhookError, StorageError
-from scanhook.registry.codefile import CodeFile, digest_of
-from scanhook.registry.comparing import compare
+from scanhook.registry.codefile import CodeFile
+from scanhook.registry.comparing import compare, recount
 from scanhook.registry.importstore import Import, ImportPlan, Kind, Phase, Pile
 from scanhook.registry.intake import Intake, helpers_for
 from scanhook.registry.loading import Progress, drop_import, load_stacks, work_name
@@ -23,14 +23,17 @@ from scanhook.registry.parsing import BATCH_MAX_CHARS
 from scanhook.registry.product import Product
 from scanhook.registry.rejects import Rejects
 from scanhook.registry.store import RegistryStore
-from scanhook.registry.workfolder import Manifest, WorkFolder
+from scanhook.registry.unfinished import find_earlier, sweep
+from scanhook.registry.workfolder import FolderLost, Manifest, WorkFolder, remove_work
 from scanhook.storage import Pepper
 
 __all__ = ["ImportReport", "Progress", "import_codes"]
 
 _DRY_RUN = "import-dry-run"
 _NOTE_EVERY_S = 2.0
-_UNFINISHED_MAX = 1000
+
+Begun = Callable[[int, float | None], None]
+"""Told the number of an import once it begins, and, of one that goes on, how much of it was stored already, up to 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,7 @@ class ImportReport:
     :param rejects: the file that names every refused line, if there is one.
     :param import_id: its number; 0 of a dry run.
     :param went_on_at: how much of it was stored already by a run that was stopped, up to 1; ``None`` if it began anew.
+    :param others: the numbers of unfinished imports, with the same options, of another file of this name.
     :param audit: what was found in the file, for JSON; see :meth:`scanhook.registry.audit.Audit.report`.
     """
 
@@ -53,13 +57,8 @@ class ImportReport:
     piles: tuple[Pile, ...]
     import_id: int = 0
     went_on_at: float | None = None
+    others: tuple[int, ...] = ()
     audit: Mapping[str, object] = field(default_factory=dict, compare=False)
-
-    @property
-    def warnings(self) -> list[str]:
-        """What staff should know of the codes, in sentences."""
-        found = self.audit.get("warnings", ())
-        return [str(warning) for warning in found] if isinstance(found, list) else []
 
 
 def import_codes(
@@ -76,6 +75,7 @@ def import_codes(
     dry_run: bool = False,
     queued: Import | None = None,
     progress: Progress = lambda _what, _done, _total: None,
+    begun: Begun = lambda _number, _went_on_at: None,
 ) -> ImportReport:
     """Import a code file, or go on with an import of the same file and options that was stopped.
 
@@ -83,35 +83,36 @@ def import_codes(
     :param skip_bad: take the good lines where others are refused; without it, one refused line refuses the file.
     :param rejects: where the refused lines are listed, by number and reason; ``FILE.rejects.csv`` when not given.
     :param batch: the batch of lines that name none; the file's name when not given.
-    :param who: who does it, for the history.
-    :param why: why, for the history; ``import of FILE`` when not given.
+    :param who: who does it, and ``why``, for the history; ``import of FILE`` when no reason is given.
     :param dry_run: read, check, audit and compare the file, and store nothing.
     :param queued: the import as it was queued, where somebody else had asked for it.
+    :param begun: told when an import begins or goes on; never of a dry run.
     :raises CodeFileRefused: when the file cannot be read as a code file, or holds no code.
-    :raises Refused: when another import is running.
+    :raises Refused: when another import is running, the file was imported already, or the queued import was given up.
     :raises StorageError: when the registry cannot be written. Nothing of the file is visible then.
     """
-    if len(batch) > BATCH_MAX_CHARS or not (batch or "-").isprintable():
-        raise Refused(f"the batch is not up to {BATCH_MAX_CHARS} printable characters")
+    _check_batch(batch)
     rejects = rejects or path.with_name(path.name + ".rejects.csv")
     if rejects.resolve() == path.resolve():
         raise CodeFileRefused(f"the rejects would overwrite {path}: name another file with --rejects")
     name = os.fsencode(path.name).decode(errors="replace")
-    default_batch = batch or path.name.removesuffix(".gz").removesuffix(".csv")[:BATCH_MAX_CHARS]
-    plan = ImportPlan(
-        kind=Kind.IMPORT,
-        file=name,
-        who=who,
-        why=why or f"import of {name}",
-        options={"account": account, "batch": default_batch, "skip_bad": skip_bad},
-    )
-    run = _Run(store=store, path=path, pepper=pepper, plan=plan, rejects=rejects, progress=progress)
+    options = {"account": account, "batch": batch or _batch_of(name), "skip_bad": skip_bad}
+    plan = ImportPlan(kind=Kind.IMPORT, file=name, who=who, why=why or f"import of {name}", options=options)
     with store.importing():
-        if dry_run:
-            return run.look()
-        run.sweep()
-        stopped = None if queued else run.find_stopped()
-        return run.go_on(stopped) if stopped else run.begin(queued)
+        run = _Run(store=store, path=path, pepper=pepper, plan=plan, rejects=rejects, progress=progress, begun=begun)
+        return run.look() if dry_run else run.do(queued)
+
+
+def _check_batch(batch: str) -> None:
+    if len(batch) > BATCH_MAX_CHARS or batch != batch.strip() or not (batch or "-").isprintable():
+        raise Refused(f"the batch is not up to {BATCH_MAX_CHARS} printable characters without blanks at its ends")
+
+
+def _batch_of(name: str) -> str:
+    """Return what the batch of a file is called, from the file's name."""
+    stem = name.removesuffix(".gz").removesuffix(".csv")
+    printable = "".join(filter(str.isprintable, stem)).strip()
+    return printable[:BATCH_MAX_CHARS].strip() or "import"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,45 +125,26 @@ class _Run:
     plan: ImportPlan
     rejects: Path
     progress: Progress
+    begun: Begun
 
-    def sweep(self) -> None:
-        """Clear away what killed imports have left that cannot go on."""
-        for found in self.store.imports(limit=_UNFINISHED_MAX):
-            if found.phase is Phase.READING and found.plan.kind is Kind.IMPORT:
-                self.store.close_import(
-                    found.id, phase=Phase.FAILED, report={"why": "it was stopped before its file was read to the end"}
-                )
-        for folder in self.store.folder.glob("import-*"):
-            number = folder.name.rpartition("-")[2]
-            left = self.store.find_import(int(number)) if number.isdigit() else None
-            if (
-                left is None
-                or (left.phase not in (Phase.QUEUED, Phase.READING) and not left.first_part)
-                or (left.phase is Phase.DONE)
-            ):
-                WorkFolder(path=folder, stacks=1).remove()
+    def do(self, queued: Import | None) -> ImportReport:
+        """Import the file, or go on with it."""
+        sweep(self.store)
+        if queued:
+            return self.begin(self._still_queued(queued))
+        earlier = find_earlier(self.store, self.path, self.plan, progress=self.progress)
+        if earlier.stopped:
+            return self.go_on(earlier.stopped)
+        report = self.begin(self.store.start_import(self.plan))
+        return replace(report, others=earlier.others)
 
-    def find_stopped(self) -> Import | None:
-        """Find an import of this very file with these options that can go on.
-
-        One of a file that has changed since is given up: it could only bring codes that are not in the file any more.
-        """
-        candidates = [
-            found
-            for found in self.store.imports(limit=_UNFINISHED_MAX)
-            if found.can_go_on and found.plan.kind is Kind.IMPORT and found.plan.options == self.plan.options
-        ]
-        if not candidates:
-            return None
-        size = self.path.stat().st_size
-        digest = digest_of(self.path, lambda done: self.progress("know", done, size))
-        for found in candidates:
-            if found.digest == digest:
-                return found
-        for found in candidates:
-            if found.plan.file == self.plan.file:
-                drop_import(self.store, found, progress=self.progress)
-        return None
+    def _still_queued(self, queued: Import) -> int:
+        """Return the number of an import that waits, now that its turn has come."""
+        now = self.store.find_import(queued.id)
+        waits = now is not None and now.phase in (Phase.QUEUED, Phase.FAILED)
+        if not (waits and self.store.note_progress(queued.id, phase=Phase.READING, done=0, total=0)):
+            raise Refused(f"the import {queued.id} does not wait any more: see `scanhook imports show {queued.id}`")
+        return queued.id
 
     def look(self) -> ImportReport:
         """Do everything but store."""
@@ -175,11 +157,9 @@ class _Run:
         finally:
             intake.work.remove()
 
-    def begin(self, queued: Import | None) -> ImportReport:
+    def begin(self, import_id: int) -> ImportReport:
         """Import the file from its beginning."""
-        import_id = queued.id if queued else self.store.start_import(self.plan)
-        if queued:
-            self.store.note_progress(import_id, phase=Phase.READING, done=0, total=0)
+        self.begun(import_id, None)
         try:
             intake = self._intake(work_name(import_id), import_id)
             manifest = self._compared(intake, intake.run())
@@ -205,11 +185,14 @@ class _Run:
         piles = [part.pile for part in self.store.parts_of(stopped.id)]
         try:
             work, manifest = WorkFolder.open(self.store.folder, work_name(stopped.id))
-        except StorageError:
+            rejects = Rejects(work.path)
+            rejects.take_up()
+            manifest = recount(work, manifest, rejects)
+        except FolderLost:
             drop_import(self.store, stopped, progress=self.progress)
-            return self.begin(None)
-        rejects = Rejects(work.path)
-        rejects.take_up()
+            return self.begin(self.store.start_import(self.plan))
+        share = sum(manifest.records[: stopped.loaded]) / max(sum(manifest.records), 1)
+        self.begun(stopped.id, share)
         # Meanwhile another import may have brought some of its codes.
         products = [pile.product for pile in piles]
         manifest = self._compare(products, work, manifest, rejects)
@@ -219,7 +202,6 @@ class _Run:
             drop_import(self.store, stopped, progress=self.progress)
             self.store.close_import(stopped.id, phase=Phase.REFUSED, report=audit)
             return self._report(manifest, (), audit=audit, import_id=stopped.id, finished=False)
-        share = sum(manifest.records[: stopped.loaded]) / max(sum(manifest.records), 1)
         report = self._load(stopped.id, work, manifest, piles, audit, loaded=stopped.loaded)
         return replace(report, went_on_at=share)
 
@@ -241,7 +223,8 @@ class _Run:
                 f"{error.why}; {sum(manifest.records):,} codes are read and sorted already: "
                 "run the same command again to go on"
             ) from error
-        work.remove()
+        with suppress(StorageError):  # its codes are visible: whoever sweeps next deletes what is left
+            work.remove()
         return self._report(manifest, piles, audit=audit, import_id=import_id, finished=True)
 
     def _intake(self, folder: str, import_id: int = 0) -> Intake:
@@ -281,14 +264,16 @@ class _Run:
 
     def _check_not_empty(self, manifest: Manifest) -> None:
         if not sum(manifest.records) and not manifest.refused:
-            raise CodeFileRefused(f"{self.path} holds no code below its header")
+            raise CodeFileRefused(
+                f"{self.path} holds no code below its header: see that it is the right file, and whole"
+            )
 
     def _is_refused(self, manifest: Manifest) -> bool:
         return not sum(manifest.records) or bool(manifest.refused and not self.plan.options["skip_bad"])
 
     def _give_back(self, import_id: int, phase: Phase, report: Mapping[str, object]) -> None:
         self.store.close_import(import_id, phase=phase, report=report)
-        WorkFolder(path=self.store.folder / work_name(import_id), stacks=1).remove()
+        remove_work(self.store.folder / work_name(import_id))
 
     def _report(
         self,

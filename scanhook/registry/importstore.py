@@ -167,8 +167,11 @@ class ImportStore(Protocol):
         :param phase: ``QUEUED`` when somebody else will run it.
         """
 
-    def note_progress(self, import_id: int, *, phase: Phase, done: int, total: int) -> None:
-        """Write down how far an import is, for those who look on."""
+    def note_progress(self, import_id: int, *, phase: Phase, done: int, total: int) -> bool:
+        """Write down how far an import is, for those who look on.
+
+        :returns: False, and nothing is written, when it is visible, or when it was given up and the phase is another.
+        """
 
     def ready_import(
         self, import_id: int, piles: Sequence[Pile], *, digest: bytes, total: int, report: Mapping[str, object]
@@ -177,7 +180,7 @@ class ImportStore(Protocol):
 
         :param total: how many codes it has.
         :returns: one part for each pile; their ids follow one another.
-        :raises Refused: when a product was added or changed since it was drafted.
+        :raises Refused: when its phase is not ``READING``, or a product was added or changed since it was drafted.
         """
 
     def loading(self, import_id: int) -> AbstractContextManager[Loader]:
@@ -185,6 +188,8 @@ class ImportStore(Protocol):
 
         Every other import that is not finished forgets how much it has stored: its invisible rows may be taken over by
         this one, so it has to store all of its stacks again.
+
+        :raises Refused: when the import is visible, or has no parts.
         """
 
     def finish_import(self, import_id: int, codes: Sequence[int], *, report: Mapping[str, object]) -> None:
@@ -193,12 +198,18 @@ class ImportStore(Protocol):
         What was stored before is as durable as this step when it returns.
 
         :param codes: how many codes each pile really brought.
+        :raises Refused: when its phase is not ``LOADING``, or it is visible already.
         """
 
-    def close_import(self, import_id: int, *, phase: Phase, report: Mapping[str, object]) -> None:
+    def close_import(
+        self, import_id: int, *, phase: Phase, report: Mapping[str, object], was: Phase | None = None
+    ) -> None:
         """End an import that brings nothing; its parts, and batches and products of its own, are taken back.
 
         None of its codes may be stored any more, or their part ids could come to mean something else.
+
+        :param was: the phase in which it must still be.
+        :raises Refused: when it is visible, or in another phase; it stays as it is then.
         """
 
     def parts_of(self, import_id: int) -> list[Part]:

@@ -32,6 +32,7 @@ _ZIPPED_TO = 8
 """How many times as large a gzipped code file becomes, about."""
 _LINE_MIN_BYTES = 20
 _ENCODINGS = ("utf-8", "gbk")
+_CUT = "the file ends within this line, or its last line end is missing: see that the file is whole, and end the line"
 _Crew = Crew[BlockRead | SortedStack]
 
 
@@ -163,6 +164,9 @@ class Intake:
         slots: list[Slot | str] = []
         grown: dict[tuple[bytes, str], int] = {}
         for group in wanted:
+            if group.cut and all(group.batch != batch for _, batch, _ in self._piles):
+                slots.append(_CUT)
+                continue
             product = self._product(group.key_standard, group.key_str)
             if isinstance(product, str):
                 slots.append(product)
@@ -182,7 +186,10 @@ class Intake:
         number = self._numbers.setdefault((product.id, batch, state), len(self._piles))
         if number == len(self._piles):
             if number >= PILES_MAX:
-                raise CodeFileRefused(f"the file names more than {PILES_MAX} batches")
+                raise CodeFileRefused(
+                    f"the file names more than {PILES_MAX:,} batches (one with both statuses counts twice): "
+                    "split it into several files"
+                )
             self._piles.append((product, batch, state))
             self._lasts.append(0)
         return number

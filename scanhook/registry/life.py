@@ -177,4 +177,7 @@ def step(mark: Mark, action: Action, *, change_id: int, at: int | None, now: flo
         if mark.is_expired(now):
             raise Refused("what is expired cannot be activated: set a later expiry, or undo the change that set it")
         return replace(mark, state=State.ACTIVE, activated_by=change_id, activates_at=at, change_id=change_id)
+    if mark.is_waiting(now):
+        # Or it would count as active before, once that time has come.
+        mark = replace(mark, activated_by=0, activates_at=None)
     return replace(mark, state=_STATE_AFTER[action], change_id=change_id)

@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import accumulate, chain, islice
 
-from scanhook.errors import Refused, StorageError
+from scanhook.errors import Refused
 from scanhook.registry.importstore import CodeRow, Import, ImportStore, Phase
 from scanhook.registry.sorting import rows_of_stack
-from scanhook.registry.workfolder import Manifest, WorkFolder
+from scanhook.registry.workfolder import FolderLost, Manifest, WorkFolder, remove_work
 
 __all__ = ["Progress", "drop_import", "load_stacks", "work_name"]
 
 Progress = Callable[[str, int, int], None]
-"""Told now and then: what is being done (``read``, ``sort``, ``compare``, ``load``, ``drop``), how much of it is done,
-and of how much."""
+"""Told now and then: what is being done (``know``, ``read``, ``mint``, ``sort``, ``compare``, ``load``, ``drop``), how
+much of it is done, and of how much."""
 
 FIRST_ROWS = 2_000
 ROWS_MIN = 100
@@ -57,26 +57,40 @@ def load_stacks(
 def drop_import(store: ImportStore, found: Import, *, progress: Progress) -> None:
     """Give an unfinished import up: its rows are deleted, and its folder.
 
-    A drop that is stopped can be begun again.
+    A drop that is stopped can be begun again. One that is queued may be dropped while another import runs; for others
+    the caller holds the place for an import.
 
-    :raises Refused: when the import is finished, or was given up before.
+    :raises Refused: when the import is finished, was given up before, or, queued when it was found, has begun since.
+    :raises StorageError: when registry or folder cannot be read or written now.
     """
     if found.phase not in (Phase.QUEUED, Phase.READING, Phase.LOADING, Phase.DROPPED) or (
         found.phase is Phase.DROPPED and not found.first_part
     ):
         raise Refused(f"the import {found.id} is {found.phase}: only one that is not finished can be dropped")
-    report = dict(found.report)
-    if found.first_part:
-        store.note_progress(found.id, phase=Phase.DROPPED, done=0, total=found.total)
-        try:
-            work, manifest = WorkFolder.open(store.folder, work_name(found.id))
-        except StorageError:
-            # Without its tags, its rows cannot be found. They stay, invisible: whoever imports the same codes takes
-            # them over, and since the parts stay too, their numbers never come to mean something else.
-            return
-        _delete_rows(store, found.id, work, manifest, progress)
-    store.close_import(found.id, phase=Phase.DROPPED, report=report)
-    WorkFolder(path=store.folder / work_name(found.id), stacks=1).remove()
+    if found.phase is Phase.QUEUED:
+        return store.close_import(found.id, phase=Phase.DROPPED, report=found.report, was=Phase.QUEUED)
+    # Without its tags, its rows cannot be found. They stay, invisible: whoever imports the same codes takes them over,
+    # and since the parts stay too, their numbers never come to mean something else.
+    if found.first_part and not _delete_stored(store, found, progress):
+        return None
+    store.close_import(found.id, phase=Phase.DROPPED, report=found.report)
+    return remove_work(store.folder / work_name(found.id))
+
+
+def _delete_stored(store: ImportStore, found: Import, progress: Progress) -> bool:
+    """Delete what an import has stored; False when its tags are lost."""
+    try:
+        sealed = WorkFolder.open(store.folder, work_name(found.id))
+    except FolderLost:
+        sealed = None
+    store.note_progress(found.id, phase=Phase.DROPPED, done=0, total=found.total)
+    if sealed is None:
+        return False
+    try:
+        _delete_rows(store, found.id, *sealed, progress)
+    except FolderLost:
+        return False
+    return True
 
 
 def _delete_rows(store: ImportStore, import_id: int, work: WorkFolder, manifest: Manifest, progress: Progress) -> None:

@@ -1,16 +1,18 @@
 """Minting: random codes, written to the printer's file and nowhere else; the registry keeps their tags.
 
-Whoever kills a mint, whenever, finds neither file nor codes: the file has no name until its codes are visible. Between
-these two steps lies one moment in which the codes are there and the file is not; whoever comes next takes them back,
-and drops the invisible ones of a mint that was killed earlier (:func:`settle_mints`).
+A mint that is killed, whenever, leaves both its file and its codes, or neither: the file gets its name once its codes
+are visible. Between these two steps lies one moment in which the codes are there and the file has its hidden name;
+whoever comes next takes them back, and what a mint has left that was killed earlier (see
+:mod:`scanhook.registry.settling`).
 """
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from scanhook.clock import Clock
@@ -19,12 +21,13 @@ from scanhook.registry.change import Handover
 from scanhook.registry.crew import Crew, cores
 from scanhook.registry.importstore import ImportPlan, Kind, Phase, Pile
 from scanhook.registry.life import State
-from scanhook.registry.loading import Progress, drop_import, load_stacks, work_name
+from scanhook.registry.loading import Progress, load_stacks, work_name
 from scanhook.registry.mintorder import MINTED_RULES, Minted, MintOrder, check_product
 from scanhook.registry.mintwork import BLOCK_CODES, Block, Minter, Minting
 from scanhook.registry.normalise import Normalisation
-from scanhook.registry.printfile import PRINT_COLUMNS, PrintFile, hidden_name, lies_there
+from scanhook.registry.printfile import PRINT_COLUMNS, PrintFile
 from scanhook.registry.product import Product
+from scanhook.registry.settling import note_mint, settle_mints, settle_now
 from scanhook.registry.sorting import SortedStack, Sorter
 from scanhook.registry.spool import stacks_for
 from scanhook.registry.store import RegistryStore
@@ -33,6 +36,8 @@ from scanhook.storage import Pepper
 
 __all__ = ["mint_codes", "settle_mints"]
 
+_NOTE_EVERY_S = 2.0
+_UNFINISHED_MAX = 1000
 _ALONE_CODES = 100_000
 """Up to so many codes, helper processes would cost more time than they save."""
 
@@ -42,110 +47,64 @@ def _silent(_what: str, _done: int, _total: int) -> None:
 
 
 def mint_codes(
-    store: RegistryStore,
-    order: MintOrder,
-    *,
-    pepper: Pepper,
-    clock: Clock,
-    progress: Progress = _silent,
+    store: RegistryStore, order: MintOrder, *, pepper: Pepper, clock: Clock, progress: Progress = _silent
 ) -> Minted:
-    """Mint a batch.
+    """Mint a batch. A fresh product gets the rules that minted codes are made for.
 
     :param progress: told now and then: what is being done (``mint``, ``sort``, ``load``), how much, and of how much.
     :raises Refused: when the file or the batch is there already, an import runs, or the file cannot be written. There
         is neither file nor code then.
-    :raises StorageError: when the registry cannot be written; the same.
+    :raises StorageError: when the registry cannot be written; the same, as soon as it can be written again.
     """
     path = Path(os.path.abspath(order.path))  # noqa: PTH100  (a link at its end must stay one, to be refused)
-    order = replace(order, path=path)
     with store.importing():
-        _settle_all(store)
+        settle_now(store)
+        order = replace(order, path=path, product=_current(store, order.product))
         _check_batch(store, order)
         with PrintFile(path, recipient=order.recipient) as file:
-            product, rules_set = _with_rules(store, order)
-            order = replace(order, product=product)
             try:
-                change_id, handover = _Mint(store=store, order=order, file=file, progress=progress).run(
-                    pepper=pepper, clock=clock
-                )
+                mint = _Mint(store=store, order=order, file=file, progress=progress)
+                return mint.run(pepper=pepper, clock=clock)
             except BaseException:
                 # What cannot be settled now is settled by whoever comes next.
                 with suppress(ScanhookError):
-                    _settle_all(store)
+                    settle_now(store)
                 raise
-    return Minted(
-        product=product,
-        batch=order.batch,
-        codes=order.codes,
-        handover=handover,
-        change_id=change_id,
-        rules_set=rules_set,
-        slips_unseen=not product.normalisation.check,
-    )
+
+
+def _current(store: RegistryStore, product: Product) -> Product:
+    found = store.find_product(product.account, product.key_standard, product.key_str)
+    if found is None:
+        raise Refused("the product is not there any more: see `scanhook products list`")
+    check_product(found)
+    return found
 
 
 def _check_batch(store: RegistryStore, order: MintOrder) -> None:
-    if store.find_batch(order.product, order.batch):
+    product = order.product
+    if store.find_batch(product, order.batch):
         raise Refused(f"the batch `{order.batch}` holds codes already, and a batch is minted once: name another")
-    if store.last_position(order.product, order.batch):
+    if store.last_position(product, order.batch):
         raise Refused(
             f"an import into the batch `{order.batch}` is not finished: finish or drop it first, see "
             "`scanhook imports list`, or name another"
         )
-
-
-def settle_mints(store: RegistryStore) -> int:
-    """Settle the mints that were killed: a file that lies where it should is noted, every other mint is taken back.
-
-    Whoever starts a service or looks after a storage calls this; while an import or a mint runs it does nothing.
-
-    :returns: how many mints were taken back.
-    :raises StorageError: when the registry cannot be written.
-    """
-    try:
-        with store.importing():
-            return _settle_all(store)
-    except Refused:
-        return 0  # one that runs holds the place; what was killed is settled when it has ended
-
-
-def _settle_all(store: RegistryStore) -> int:
-    taken_back = 0
-    for mint in list(store.open_mints()):
-        lies = lies_there(mint.path, sha256=mint.sha256) if mint.is_shown else False
-        if lies:
-            WorkFolder(path=store.folder / work_name(mint.import_id), stacks=1).remove()
-            store.note_handover(mint.import_id)
-        if lies or lies is None:
-            continue  # codes that may be printed are not taken back
-        store.hide_mint(mint.import_id)
-        found = store.find_import(mint.import_id)
-        if found is not None:
-            taken_back += found.phase is not Phase.DROPPED
-            with suppress(Refused):  # staff may have dropped it already
-                drop_import(store, found, progress=_silent)
-        with suppress(OSError):
-            hidden_name(mint.path).unlink()
-    return taken_back
-
-
-def _with_rules(store: RegistryStore, order: MintOrder) -> tuple[Product, bool]:
-    """Set a fresh product's rules to those that minted codes are made for; others are left as they are."""
-    product = store.find_product(order.product.account, order.product.key_standard, order.product.key_str)
-    if product is None:
-        raise Refused("the product is not there any more: see `scanhook products list`")
-    check_product(product)
-    if product.normalisation != Normalisation() or store.holds_codes(product):
-        return product, False
-    product = replace(product, normalisation=MINTED_RULES)
-    try:
-        store.save_product(product, who=order.who, why=order.why)
-    except Refused:
+    if product.normalisation == Normalisation() and not store.holds_codes(product) and _is_awaited(store, product):
+        # Its codes would fix the rules before the minted ones can set theirs.
         raise Refused(
             f"an import for {product.key_standard}/{product.key_str} is not finished: finish or drop it first, see "
             "`scanhook imports list`"
-        ) from None
-    return product, True
+        )
+
+
+def _is_awaited(store: RegistryStore, product: Product) -> bool:
+    """Tell whether an import that can go on will bring codes to a product."""
+    return any(
+        part.pile.product.id == product.id
+        for found in store.imports(limit=_UNFINISHED_MAX)
+        if found.can_go_on and found.plan.kind is Kind.IMPORT
+        for part in store.parts_of(found.id)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,19 +116,12 @@ class _Mint:
     file: PrintFile
     progress: Progress
 
-    def run(self, *, pepper: Pepper, clock: Clock) -> tuple[int, Handover]:
-        """Do it, and return the number of the change and what was handed over."""
+    def run(self, *, pepper: Pepper, clock: Clock) -> Minted:
+        """Do it."""
         order, store = self.order, self.store
-        plan = ImportPlan(
-            kind=Kind.MINT,
-            file=order.path.name,
-            who=order.who,
-            why=order.why,
-            options={"path": str(order.path), "batch": order.batch, "codes": order.codes},
-        )
-        import_id = store.start_import(plan)
+        import_id = store.start_import(self._plan())
         work = WorkFolder.create(store.folder, work_name(import_id), stacks=stacks_for(order.codes))
-        self._make(work, pepper)
+        self._make(work, pepper, _Noting(store=store, import_id=import_id))
         sha256 = self.file.seal()
         manifest = self._sort(work)
         pile = Pile(product=order.product, batch=order.batch, state=State.ISSUED, codes=order.codes, last=order.codes)
@@ -184,13 +136,48 @@ class _Mint:
         )
         store.promise_handover(import_id, handover)
         load_stacks(store, import_id, work, manifest, progress=self.progress)
+        self.file.stand_by()
         store.finish_import(import_id, [order.codes], report=report)
         self.file.appear()
-        work.remove()
-        store.note_handover(import_id)
-        return _change_of(store, import_id), handover
+        # File and codes are there: what cannot be noted now is noted by whoever settles next.
+        rules_set = False
+        with suppress(ScanhookError):
+            rules_set = note_mint(store, import_id)
+        return self._minted(import_id, handover, rules_set=rules_set)
 
-    def _make(self, work: WorkFolder, pepper: Pepper) -> None:
+    def _plan(self) -> ImportPlan:
+        order = self.order
+        return ImportPlan(
+            kind=Kind.MINT,
+            file=order.path.name,
+            who=order.who,
+            why=order.why,
+            options={
+                "path": str(order.path),
+                "folder": self.file.folder,
+                "batch": order.batch,
+                "codes": order.codes,
+            },
+        )
+
+    def _minted(self, import_id: int, handover: Handover, *, rules_set: bool) -> Minted:
+        order, product = self.order, self.order.product
+        found = None
+        with suppress(ScanhookError):
+            found = self.store.find_import(import_id)
+        if rules_set:
+            product = replace(product, normalisation=MINTED_RULES)
+        return Minted(
+            product=product,
+            batch=order.batch,
+            codes=order.codes,
+            handover=handover,
+            change_id=found.change_id if found else 0,
+            rules_set=rules_set,
+            slips_unseen=not product.normalisation.check,
+        )
+
+    def _make(self, work: WorkFolder, pepper: Pepper, noting: _Noting) -> None:
         """Make the codes, and write their lines in the order of their positions."""
         order = self.order
         minting = Minting(
@@ -212,6 +199,7 @@ class _Mint:
                     self.file.add(waiting.pop(first))
                     first += min(BLOCK_CODES, order.codes + 1 - first)
                     self.progress("mint", first - 1, order.codes)
+                    noting.note(first - 1, order.codes)
 
     def _sort(self, work: WorkFolder) -> Manifest:
         records = [0] * work.stacks
@@ -231,11 +219,20 @@ class _Mint:
         return 0 if self.order.codes <= _ALONE_CODES else cores()
 
 
+@dataclass(slots=True, kw_only=True)
+class _Noting:
+    """Writes down now and then how many codes are made, for those who look on."""
+
+    store: RegistryStore
+    import_id: int
+    noted_at: float = field(default_factory=time.monotonic)
+
+    def note(self, done: int, total: int) -> None:
+        if time.monotonic() - self.noted_at >= _NOTE_EVERY_S:
+            self.noted_at = time.monotonic()
+            self.store.note_progress(self.import_id, phase=Phase.READING, done=done, total=total)
+
+
 def _blocks(codes: int) -> Iterator[Block]:
     for first in range(1, codes + 1, BLOCK_CODES):
         yield Block(first=first, codes=min(BLOCK_CODES, codes + 1 - first))
-
-
-def _change_of(store: RegistryStore, import_id: int) -> int:
-    found = store.find_import(import_id)
-    return found.change_id if found else 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from scanhook.registry.checksum import ALPHABET, has_right_check
@@ -68,7 +68,7 @@ class Nearest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Neighbour:
-    text: str
+    text: str = field(repr=False)
     edit: Edit
     place: int
     alike: bool = False

@@ -10,7 +10,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from scanhook.registry.codefile import EXT_INFO_MAX_CHARS, HEADER
 from scanhook.registry.life import State
@@ -42,6 +42,8 @@ class Group:
     :param ext_infos: as they stand in the file.
     :param lines: the number of each one's line.
     :param places: each one's place among the codes of its batch in this block, counted from 1.
+    :param cut: whether it is one code, in a last line without an end, whose batch no other line of the block names: the
+        name may be broken off.
     """
 
     key_standard: str
@@ -51,6 +53,7 @@ class Group:
     ext_infos: list[str] = field(repr=False)
     lines: Sequence[int]
     places: Sequence[int]
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,13 @@ def parse_block(text: str, *, first_line: int, width: int, batch: str, last: boo
     """
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
+    parsed = _parse(text, first_line, width, batch, last=last)
+    if not last or width <= len(HEADER) or text.endswith("\n"):
+        return parsed
+    return _with_cut(parsed, first_line + text.count("\n"))
+
+
+def _parse(text: str, first_line: int, width: int, batch: str, *, last: bool) -> Parsed:
     if '"' in text:
         return _parse_rows(_quoted_rows(text, first_line, last=last), width, batch)
     alike = _parse_alike(text, first_line, width, batch)
@@ -82,6 +92,15 @@ def parse_block(text: str, *, first_line: int, width: int, batch: str, last: boo
         return Parsed(groups=[alike], refused=[])
     rows = (line.split(",") if line else [] for line in text.split("\n"))
     return _parse_rows(enumerate(rows, first_line), width, batch)
+
+
+def _with_cut(parsed: Parsed, last_line: int) -> Parsed:
+    """Mark the group of the last line as cut where that line alone names its batch."""
+    named = Counter[str]()
+    for group in parsed.groups:
+        named[group.batch] += len(group.lines)
+    groups = [replace(group, cut=group.lines[-1] == last_line and named[group.batch] == 1) for group in parsed.groups]
+    return Parsed(groups=groups, refused=parsed.refused)
 
 
 def _parse_alike(text: str, first_line: int, width: int, batch: str) -> Group | None:
@@ -174,6 +193,8 @@ def _why_refused(row: list[str], width: int) -> str | None:
         if tuple(name.strip().lower() for name in row[:4]) == HEADER:
             return "it is a second header"
         return "its status is neither `active` nor `inactive`"
+    if width > len(HEADER) and row[4] != row[4].strip():
+        return "its batch has blanks at its ends"
     return next(filter(None, map(_why_text_refused, _NAMES, (*row[:3], *row[4:]), _LONGEST)), None)
 
 

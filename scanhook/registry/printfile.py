@@ -1,12 +1,15 @@
 """The printer's file: the one place where minted codes stand in the clear, or encrypted to the printer's key.
 
-It has no name while it is written, so that a killed mint leaves nothing of it; it appears whole, or not at all.
+It has no name while it is written, or a hidden one on a disk that knows no files without; once it is complete it stands
+by under its hidden name, and then gets its own. Whether a killed mint has handed it over can be told by that: see
+:func:`has_appeared`.
 """
 
 from __future__ import annotations
 
 import csv
 import errno
+import fcntl
 import hashlib
 import os
 import re
@@ -27,10 +30,12 @@ __all__ = [
     "PRINT_COLUMNS",
     "PrintFile",
     "PrintLine",
+    "discard_hidden",
+    "has_appeared",
     "hidden_name",
-    "lies_there",
     "print_lines",
     "read_print_lines",
+    "reveal",
 ]
 
 PRINT_COLUMNS = ("position", "serial", "content", "batch")
@@ -58,14 +63,14 @@ def print_lines(first: int, serials: bytes, *, prefix: str, batch: str) -> bytes
 
 
 def hidden_name(path: Path) -> Path:
-    """Return the name that a file has while it is written, on a disk that knows no files without one."""
+    """Return the name that a file has before it appears."""
     return path.with_name(f".{path.name}.minting")
 
 
 class PrintFile:
-    """A file that is being written. Behind the ``with`` block nothing is left of it unless it has appeared.
+    """A file that is being written. Behind the ``with`` block nothing is left of it, unless it stands by or appeared.
 
-    :param path: its name; nothing may lie there.
+    :param path: its name; nothing may lie there. What a killed mint has left under its hidden name is deleted.
     :param recipient: who alone may open it; then no plain byte reaches the disk.
     :raises Refused: when it cannot be made there. Every method raises it too, when the disk gives an error.
     """
@@ -78,9 +83,12 @@ class PrintFile:
         with self._wording():
             if os.path.lexists(path):
                 raise FileExistsError(errno.EEXIST, "File exists")
+            _clear(hidden_name(path))
             self._folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
             self._stack.callback(os.close, self._folder)
             self._file = self._stack.enter_context(os.fdopen(self._open(), "wb", buffering=0))
+            with suppress(OSError):  # a disk without locks
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._sink = self._stack.enter_context(ExitStack())
             # What is encrypted comes back to write(), to be counted into the digest.
             target: BinaryIO = self  # type: ignore[assignment]  # all that is asked of it is to write
@@ -116,22 +124,32 @@ class PrintFile:
         """Do nothing: nothing is held back."""
 
     def seal(self) -> str:
-        """End the file, bring it onto the disk, and return its SHA-256 in hex. It still has no name."""
+        """End the file, bring it onto the disk, and return its SHA-256 in hex."""
         with self._wording():
             self._sink.close()
             os.fsync(self._file.fileno())
         return self._digest.hexdigest()
 
-    def appear(self) -> None:
-        """Give the file its name, unless something else has got it meanwhile."""
+    @property
+    def folder(self) -> str:
+        """Know the folder again that it is written to."""
+        return _known_by(os.fstat(self._folder))
+
+    def stand_by(self) -> None:
+        """Let the complete file lie under its hidden name. From now on only :func:`discard_hidden` deletes it."""
         with self._wording():
             if self._hidden is None:
                 # With a folder's descriptor, or Python would not follow the link in /proc.
                 source = f"/proc/self/fd/{self._file.fileno()}"
-                os.link(source, self.path.name, dst_dir_fd=self._folder, follow_symlinks=True)
-            else:
-                self._rename(self._hidden)
-            os.fsync(self._folder)
+                os.link(source, hidden_name(self.path).name, dst_dir_fd=self._folder, follow_symlinks=True)
+            self._hidden = None
+            _flush(self._folder)
+
+    def appear(self) -> None:
+        """Give a file that stands by its name, unless something else has got it meanwhile."""
+        with self._wording():
+            reveal(self.path)
+            _flush(self._folder)
 
     def _open(self) -> int:
         if hasattr(os, "O_TMPFILE") and Path("/proc/self/fd").is_dir():
@@ -145,42 +163,88 @@ class PrintFile:
         self._hidden = hidden
         return descriptor
 
-    def _rename(self, hidden: Path) -> None:
-        try:
-            os.link(hidden, self.path)
-        except FileExistsError:
-            raise
-        except OSError:
-            # A disk without hard links, such as a memory stick.
-            if os.path.lexists(self.path):
-                raise FileExistsError(errno.EEXIST, "File exists") from None
-            hidden.rename(self.path)
-
     @contextmanager
     def _wording(self) -> Iterator[None]:
         try:
             yield
         except FileExistsError as error:
-            hidden = self._hidden is None and error.filename == str(hidden_name(self.path))
-            there = error.filename if hidden else self.path
+            there = error.filename if error.filename == str(hidden_name(self.path)) else self.path
             raise Refused(f"{there} is there already, and codes are never written over a file: name another") from None
         except OSError as error:
             raise Refused(f"{self.path} cannot be written: {error.strerror}; nothing was minted") from None
 
 
-def lies_there(path: Path, *, sha256: str) -> bool | None:
-    """Tell whether a file lies where it was written, unchanged.
+def has_appeared(path: Path, *, sha256: str, folder: str) -> bool | None:
+    """Tell whether a file that stood by has got its name. Where it lies now does not matter: the printer may have it.
 
-    :returns: ``None`` where we cannot know: we may not read it, or its folder is not there, such as that of a memory
-        stick or of another machine.
+    :param folder: what :attr:`PrintFile.folder` was.
+    :returns: ``None`` where we cannot know: we may not look, or see another folder there, such as that below a memory
+        stick that was pulled out, or a service's own ``/tmp``.
     """
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
-    except FileNotFoundError:
-        return False if path.parent.is_dir() else None
+        if _sha256(hidden_name(path)) == sha256:
+            return False
+        if _known_by(path.parent.stat()) == folder or _sha256(path) == sha256:
+            return True
     except OSError:
-        return None
+        pass
+    return None
+
+
+def reveal(path: Path) -> None:
+    """Give a file that stands by its name, in one step.
+
+    :raises OSError: when the name is taken, or the disk gives an error.
+    """
+    # Python cannot rename without writing over what is there: so the name is taken first.
+    path.touch(mode=0o600, exist_ok=False)
+    try:
+        hidden_name(path).rename(path)
+    except OSError:
+        path.unlink()
+        raise
+
+
+def discard_hidden(path: Path) -> None:
+    """Delete a file that has not appeared, and the empty one that held its name where a kill came in between."""
+    hidden = hidden_name(path)
+    with suppress(OSError):
+        ours, there = hidden.stat(), path.lstat()
+        if there.st_size == 0 and (there.st_mode, there.st_uid) == (ours.st_mode, ours.st_uid):
+            path.unlink()
+    with suppress(OSError):
+        hidden.unlink()
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return ""
+
+
+def _known_by(folder: os.stat_result) -> str:
+    return f"{folder.st_dev:x}-{folder.st_ino:x}"
+
+
+def _clear(hidden: Path) -> None:
+    """Delete what a killed mint has left; its lock ended with it."""
+    with suppress(FileNotFoundError), hidden.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FileExistsError(errno.EEXIST, "File exists", str(hidden)) from None
+        except OSError:
+            pass  # a disk without locks
+        hidden.unlink()
+
+
+def _flush(folder: int) -> None:
+    # What the disk says of it changes nothing: a name that was given is there, and a folder that cannot be flushed, as
+    # on some network disks, is no reason to give up.
+    with suppress(OSError):
+        os.fsync(folder)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

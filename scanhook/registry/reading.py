@@ -49,6 +49,7 @@ class Wanted:
     """A group of codes that were found in a block, and wait for their places.
 
     :param last: the highest place that one of them has among the codes of its batch in this block.
+    :param cut: whether the name of its batch may be broken off; see :class:`~scanhook.registry.parsing.Group`.
     """
 
     key_standard: str
@@ -56,6 +57,7 @@ class Wanted:
     batch: str
     state: State
     last: int
+    cut: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +125,7 @@ class Reader:
                 batch=group.batch,
                 state=group.state,
                 last=group.places[-1],
+                cut=group.cut,
             )
             for group in parsed.groups
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,16 +12,30 @@ from operator import itemgetter
 from pathlib import Path
 from struct import Struct
 
+from scanhook.errors import Refused
 from scanhook.registry.guessing import WAYS
 from scanhook.registry.importstore import CodeRow
 from scanhook.registry.spool import GUESSES, RECORD, TAGS, unsorted
-from scanhook.registry.workfolder import WorkFolder, flush_file, storing
+from scanhook.registry.workfolder import FolderLost, WorkFolder, storing
 from scanhook.storage import TAG_BYTES
+from scanhook.storage.files import flush, give_to_owner
 
-__all__ = ["GUESS", "SortedStack", "Sorter", "rows_of_stack", "sort_stack", "write_stack"]
+__all__ = [
+    "GUESS",
+    "STACK_MAX_CODES",
+    "SortedStack",
+    "Sorter",
+    "prepare_stack",
+    "rows_of_stack",
+    "sort_stack",
+    "take_stack",
+]
 
 GUESS = Struct(f">{TAG_BYTES}sB")
 """A forger's guess: its tag, and the number of the way in which it was made."""
+STACK_MAX_CODES = 1_000_000
+"""So many take 200 MB while they are sorted. Of 2 * 10^8 codes a stack has 780,000; only lines that are alike, which
+all come into one stack, make one much larger than the others."""
 _WHOLE = Struct(f"{RECORD.size}s")
 _HALVES = Struct(f"{TAG_BYTES}s{RECORD.size - TAG_BYTES}s")
 
@@ -65,10 +80,16 @@ class Sorter:
 def sort_stack(work: WorkFolder, number: int) -> SortedStack:
     """Sort a stack and write it to the disk, for good; of equal tags the one of the earliest line is kept.
 
+    :raises Refused: when it is too large to be sorted in memory.
     :raises StorageError: when the disk cannot take it.
     """
     with storing(work.path):
         files = unsorted(work.path, TAGS, number)
+        if sum(file.stat().st_size for file in files) > STACK_MAX_CODES * RECORD.size:
+            raise Refused(
+                f"one code again and again, or a 256th of its codes, fills more than {STACK_MAX_CODES:,} lines of the "
+                "file: leave out the lines that are there many times, or split the file"
+            )
         records = [record for file in files for (record,) in _WHOLE.iter_unpack(file.read_bytes())]
         records.sort()
         doubles: list[tuple[int, int]] = []
@@ -84,20 +105,40 @@ def sort_stack(work: WorkFolder, number: int) -> SortedStack:
 
 def write_stack(work: WorkFolder, number: int, records: bytes) -> None:
     """Write the sorted records of a stack; they are on the disk when this returns."""
-    path = work.sorted_stack(number)
-    fresh = path.with_name(f"{path.name}.new")
+    prepare_stack(work, number, records)
+    take_stack(work, number)
+
+
+def prepare_stack(work: WorkFolder, number: int, records: bytes) -> None:
+    """Write the sorted records of a stack beside what it is now; they are on the disk when this returns."""
+    fresh = _prepared(work, number)
     fresh.write_bytes(records)
-    flush_file(fresh)
-    fresh.replace(path)
+    give_to_owner(fresh)
+    flush(fresh)
+
+
+def take_stack(work: WorkFolder, number: int) -> None:
+    """Let a stack be what was prepared for it."""
+    _prepared(work, number).replace(work.sorted_stack(number))
+
+
+def _prepared(work: WorkFolder, number: int) -> Path:
+    path = work.sorted_stack(number)
+    return path.with_name(f"{path.name}.new")
 
 
 def rows_of_stack(work: WorkFolder, number: int) -> Iterator[CodeRow]:
     """Return the codes of a sorted stack, in order.
 
-    :raises StorageError: when the stack cannot be read.
+    :raises FolderLost: when the stack is not there, or damaged.
+    :raises StorageError: when it cannot be read now.
     """
+    path = work.sorted_stack(number)
     with storing(work.path):
-        return RECORD.iter_unpack(work.sorted_stack(number).read_bytes())
+        try:
+            return RECORD.iter_unpack(path.read_bytes())
+        except (FileNotFoundError, struct.error):
+            raise FolderLost(path) from None
 
 
 def _without_doubles(records: list[bytes]) -> tuple[list[bytes], list[tuple[int, int]]]:

@@ -5,14 +5,15 @@ nothing has to be merged. There are no plain codes in them.
 
 How codes come in, from whatever source (the import reads a file, the mint makes serials)::
 
-    work = WorkFolder.create(store.folder, import_id, stacks=stacks_for(codes))
+    work = WorkFolder.create(store.folder, work_name(import_id), stacks=stacks_for(codes))
     spool = Spool(work.path, name=TAGS, stacks=work.stacks)         # one in each process that makes records
     spool.add_all(RECORD.pack(tag, line, pile, position) for …)     # or add(stack, records) of what is sorted out
     spool.flush()                                                   # in each of them, before the next step
     stacks = [sort_stack(work, number) for number in range(work.stacks)]      # sorting.py; in any process
-    work.seal(Manifest(records=…, codes=…, refused=0))              # from here on a killed import can go on
-    store.ready_import(import_id, piles, …)
-    load_stacks(store, import_id, work, progress=…)                 # loading.py
+    manifest = Manifest(records=…, codes=…, refused=0)
+    work.seal(manifest)
+    store.ready_import(import_id, piles, …)                         # from here on a killed import can go on
+    load_stacks(store, import_id, work, manifest, progress=…)       # loading.py
     store.finish_import(import_id, codes, report=…)
     work.remove()
 """

@@ -44,6 +44,12 @@ SELECT {PRODUCT_COLUMNS} FROM products WHERE account = ? AND key_standard = ? AN
 """
 
 
+_UNFINISHED_FOR = """
+SELECT EXISTS (SELECT 1 FROM batches AS b JOIN parts AS pt ON pt.batch_id = b.id
+  JOIN imports AS i ON i.id = pt.import_id AND i.phase <> 'dropped' WHERE b.product_id = ?)
+"""
+
+
 class SqliteRegistry(SqliteBatches):
     """A :class:`~scanhook.registry.store.RegistryStore` in one SQLite file."""
 
@@ -143,7 +149,7 @@ class SqliteRegistry(SqliteBatches):
                 f"the normalisation of {name} is fixed ({product.normalisation}) since its first code was loaded: "
                 "every tag is made with it; make another product with the new rules and import its codes there"
             )
-        if connection.execute("SELECT count(*) FROM batches WHERE product_id = ?", (product.id,)).get:
+        if connection.execute(_UNFINISHED_FOR, (product.id,)).get:
             raise Refused(
                 f"an import of {name} has begun with its normalisation ({product.normalisation}) and is not finished: "
                 "finish it, or give it up with `scanhook imports drop`"
@@ -220,7 +226,8 @@ def _one_state(connection: apsw.Connection) -> Iterator[None]:
     try:
         yield
     finally:
-        connection.execute("COMMIT")
+        if connection.in_transaction:  # SQLite has ended it by itself if the disk failed
+            connection.execute("COMMIT")
 
 
 @dataclass(slots=True, kw_only=True)

@@ -47,6 +47,11 @@ INSERT INTO changes (at, who, why, action, level, product_id, batch_id, codes, d
 SELECT ?, i.who, i.why, i.kind, ?, b.product_id, b.id, 0, json_object('file', i.file, 'import', i.id)
 FROM imports AS i, batches AS b WHERE i.id = ? AND b.id = ?
 """
+# One that is visible, or was given up, is never written again by whoever still takes it for unfinished.
+_NOTE_PROGRESS = """
+UPDATE imports SET phase = ?1, done = ?2, total = ?3
+WHERE id = ?4 AND shown = 0 AND (phase <> 'dropped' OR ?1 = 'dropped')
+"""
 _DELETE_BATCH = "DELETE FROM batches WHERE id = ? AND NOT EXISTS (SELECT 1 FROM parts WHERE batch_id = batches.id)"
 
 
@@ -112,22 +117,20 @@ class SqliteImports:
                 "VALUES (?, ?, 0, ?, ?, ?, ?, ?)",
                 (plan.file, int(self._clock.now()), plan.kind, phase, plan.who, plan.why, _json(plan.options)),
             )
-            import_id = connection.last_insert_rowid()
-            connection.execute("UPDATE imports SET work = ? WHERE id = ?", (f"import-{import_id}", import_id))
-            return import_id
+            return connection.last_insert_rowid()
 
-    def note_progress(self, import_id: int, *, phase: Phase, done: int, total: int) -> None:
+    def note_progress(self, import_id: int, *, phase: Phase, done: int, total: int) -> bool:
         """Write down how far an import is."""
         with self.database.writing() as connection:
-            connection.execute(
-                "UPDATE imports SET phase = ?, done = ?, total = ? WHERE id = ?", (phase, done, total, import_id)
-            )
+            connection.execute(_NOTE_PROGRESS, (phase, done, total, import_id))
+            return bool(connection.changes())
 
     def ready_import(
         self, import_id: int, piles: Sequence[Pile], *, digest: bytes, total: int, report: Mapping[str, object]
     ) -> list[Part]:
         """Open the parts of an import, and say that its sorted tags are complete."""
         with self.database.writing() as connection:
+            _check_unfinished(connection, import_id, Phase.READING)
             for product in {pile.product.id: pile.product for pile in piles}.values():
                 self._ensure_product(connection, product)
             first = int(connection.execute("SELECT coalesce(max(id), 0) + 1 FROM parts").get)
@@ -143,6 +146,7 @@ class SqliteImports:
     def loading(self, import_id: int) -> Iterator[SqliteLoader]:
         """Begin to store the codes of an import."""
         with loading_connection(self.database) as connection:
+            _check_unfinished(connection, import_id)
             first_part = connection.execute("SELECT min(id) FROM parts WHERE import_id = ?", (import_id,)).get
             if first_part is None:
                 raise Refused(f"the import {import_id} has no codes to store: begin it again")
@@ -154,6 +158,7 @@ class SqliteImports:
     def finish_import(self, import_id: int, codes: Sequence[int], *, report: Mapping[str, object]) -> None:
         """Show an import."""
         with self.database.writing() as connection:
+            _check_unfinished(connection, import_id, Phase.LOADING)
             parts = rows_of(
                 connection, "SELECT id, batch_id, last FROM parts WHERE import_id = ? ORDER BY id", (import_id,)
             )
@@ -178,9 +183,12 @@ class SqliteImports:
                 (int(self._clock.now()), Phase.DONE, _json(report), newest, import_id),
             )
 
-    def close_import(self, import_id: int, *, phase: Phase, report: Mapping[str, object]) -> None:
+    def close_import(
+        self, import_id: int, *, phase: Phase, report: Mapping[str, object], was: Phase | None = None
+    ) -> None:
         """End an import that brings nothing."""
         with self.database.writing() as connection:
+            _check_unfinished(connection, import_id, was)
             batches = rows_of(connection, "SELECT DISTINCT batch_id FROM parts WHERE import_id = ?", (import_id,))
             connection.execute("DELETE FROM parts WHERE import_id = ?", (import_id,))
             for (batch_id,) in batches:
@@ -316,6 +324,13 @@ def _import(row: tuple[Any, ...]) -> Import:
         change_id=change_id,
         first_part=first_part or 0,
     )
+
+
+def _check_unfinished(connection: apsw.Connection, import_id: int, wanted: Phase | None = None) -> None:
+    """Refuse to touch an import that is visible, or in another phase than the wanted one."""
+    for phase, shown in rows_of(connection, "SELECT phase, shown FROM imports WHERE id = ?", (import_id,)):
+        if shown or wanted not in (None, phase):
+            raise Refused(f"the import {import_id} is {phase} by now: see `scanhook imports show {import_id}`")
 
 
 def _of_product() -> str:

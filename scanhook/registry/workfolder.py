@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from scanhook.errors import StorageError
+from scanhook.storage.files import flush, give_to_owner
 
-__all__ = ["Manifest", "WorkFolder", "flush_file", "storing"]
+__all__ = ["FolderLost", "Manifest", "WorkFolder", "remove_work", "storing"]
 
 _MANIFEST = "manifest.json"
+
+
+class FolderLost(StorageError):
+    """A work folder, or a file in it, is gone or damaged: what it held can only be made again.
+
+    :param path: what is gone.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} is gone or damaged: without it, the import can only be begun again")
+        self.path = path
+
+    def __reduce__(self) -> tuple[type[FolderLost], tuple[Path]]:
+        """Tell how it comes through the pipe from a helper process."""
+        return type(self), (self.path,)
 
 
 @contextmanager
@@ -24,8 +39,8 @@ def storing(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageError(
-            f"the codes cannot be sorted in {folder.parent}: {error.strerror}: make room there (about 30 bytes a code, "
-            "besides what the registry needs), and see that scanhook's user may write there"
+            f"the codes cannot be sorted in {error.filename or folder}: {error.strerror}: make room there (about 30 "
+            "bytes a code, besides what the registry needs), and see that scanhook's user may write there"
         ) from None
 
 
@@ -57,19 +72,21 @@ class WorkFolder:
     def create(cls, storage: Path, name: str, *, stacks: int) -> WorkFolder:
         """Make an empty folder in the storage's; what lay there under that name is deleted.
 
-        :raises StorageError: when it cannot be made.
+        :raises StorageError: when it cannot be made, or what lay there cannot be deleted.
         """
         work = cls(path=storage / name, stacks=stacks)
         work.remove()
         with storing(work.path):
             work.path.mkdir(mode=0o700)
+            give_to_owner(work.path)
         return work
 
     @classmethod
     def open(cls, storage: Path, name: str) -> tuple[WorkFolder, Manifest]:
         """Open a folder that was sealed.
 
-        :raises StorageError: when it is not there, or not as it was sealed.
+        :raises FolderLost: when it is not there, or not as it was sealed.
+        :raises StorageError: when it cannot be read now.
         """
         path = storage / name
         try:
@@ -77,8 +94,13 @@ class WorkFolder:
             manifest = Manifest(
                 records=tuple(written["records"]), codes=tuple(written["codes"]), refused=int(written["refused"])
             )
-        except (OSError, ValueError, KeyError, TypeError):
-            raise StorageError(f"{path} is gone or damaged: without it, the import can only be begun again") from None
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            raise FolderLost(path) from None
+        except OSError as error:
+            raise StorageError(
+                f"{path / _MANIFEST} cannot be read: {error.strerror}: give it to the user that scanhook runs as, or "
+                "look into the system's log; nothing of the import is lost"
+            ) from None
         return cls(path=path, stacks=len(manifest.records)), manifest
 
     def sorted_stack(self, stack: int) -> Path:
@@ -94,23 +116,32 @@ class WorkFolder:
         fresh = target.with_suffix(".new")
         with storing(self.path):
             fresh.write_text(json.dumps(asdict(manifest)), encoding="utf-8")
-            flush_file(fresh)
+            give_to_owner(fresh)
+            flush(fresh)
             fresh.replace(target)
-            flush_file(self.path)
-            flush_file(self.path.parent)
+            flush(self.path)
+            flush(self.path.parent)
 
     def remove(self) -> None:
-        """Delete the folder, if it is there."""
-        # The manifest goes first: a folder that is half deleted must never be taken for a complete one.
-        with storing(self.path):
-            (self.path / _MANIFEST).unlink(missing_ok=True)
-            shutil.rmtree(self.path, ignore_errors=True)
+        """Delete the folder, if it is there.
+
+        :raises StorageError: when it cannot be deleted.
+        """
+        remove_work(self.path)
 
 
-def flush_file(path: Path) -> None:
-    """Wait until a file, or what is listed in a folder, is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+def remove_work(path: Path) -> None:
+    """Delete the folder of an import, if it is there.
+
+    :raises StorageError: when it cannot be deleted.
+    """
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        # The manifest goes first: a folder that is half deleted must never be taken for a complete one.
+        (path / _MANIFEST).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            shutil.rmtree(path)
+    except OSError as error:
+        raise StorageError(
+            f"{error.filename or path} cannot be deleted: {error.strerror}: delete the folder {path}, or give it to "
+            "the user that scanhook runs as"
+        ) from None

@@ -13,6 +13,7 @@ __all__ = [
     "ERASURES",
     "IMPORT_FOLDERS",
     "STORE_FILES",
+    "UPLOADS",
     "StoreFile",
     "Telling",
     "copy_file",
@@ -29,6 +30,9 @@ ERASURES = "erasures"
 
 IMPORT_FOLDERS = "import-*"
 """Where imports and mints keep what they have sorted."""
+
+UPLOADS = "uploads"
+"""The folder of code files that were uploaded, and of what came of them."""
 
 _BLOCK_BYTES = 1 << 20
 

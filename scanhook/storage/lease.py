@@ -14,7 +14,7 @@ from scanhook.storage.files import give_to_owner
 from scanhook.storage.sqlite import wording
 from scanhook.storage.url import StorageUrl
 
-__all__ = ["Lease", "take_lease"]
+__all__ = ["Lease", "read_lease", "take_lease"]
 
 
 class Lease(Protocol):
@@ -48,7 +48,19 @@ def take_lease(url: StorageUrl, name: str) -> Lease | None:
 
     :raises StorageError: when the storage is not there, or cannot be written.
     """
-    return _ENGINES[url.engine](url.folder / f"{name}.lock")
+    return _ENGINES[url.engine].take(_path(url, name))
+
+
+def read_lease(url: StorageUrl, name: str) -> str:
+    """Return what stands in the lease of that name, whoever holds it; nothing when there never was one.
+
+    :raises StorageError: when it cannot be read.
+    """
+    return _ENGINES[url.engine].peek(_path(url, name))
+
+
+def _path(url: StorageUrl, name: str) -> Path:
+    return url.folder / f"{name}.lock"
 
 
 class _FileLease:
@@ -71,6 +83,11 @@ class _FileLease:
             file.close()
             return None
         return cls(path, file)
+
+    @staticmethod
+    def peek(path: Path) -> str:
+        with wording(path):
+            return path.read_text(errors="replace") if path.exists() else ""
 
     def holds(self) -> bool:
         try:
@@ -99,4 +116,4 @@ class _FileLease:
         self.close()
 
 
-_ENGINES = {"sqlite": _FileLease.take}
+_ENGINES = {"sqlite": _FileLease}

@@ -19,7 +19,16 @@ from itertools import count
 from pathlib import Path
 
 from scanhook.errors import Refused, StorageError
-from scanhook.storage.files import ERASURES, IMPORT_FOLDERS, STORE_FILES, Telling, copy_file, flush, give_to_owner
+from scanhook.storage.files import (
+    ERASURES,
+    IMPORT_FOLDERS,
+    STORE_FILES,
+    UPLOADS,
+    Telling,
+    copy_file,
+    flush,
+    give_to_owner,
+)
 from scanhook.storage.lock import alone_with, settle
 from scanhook.storage.manifest import Manifest
 from scanhook.storage.pepper import Pepper
@@ -78,15 +87,20 @@ def restore_backup(
                     return finished
             _check(manifest, backup, folder)
             ready = _make_ready(manifest, backup, folder, reapply=reapply, tell=tell)
-            begun = {
-                "aside": _new_name(folder, f"before-restore-{datetime.fromtimestamp(now, tz=UTC):%Y%m%dT%H%M%SZ}"),
-                "made_at": manifest.made_at,
-                "ready": ready.name,
-                "seal": seal,
-            }
+            begun = _begun(manifest, folder, ready, seal=seal, now=now)
             _settle_all(folder)  # a service of an older version may have been started meanwhile
             _write(marker, json.dumps(begun))
             return _exchange(folder, begun)
+
+
+def _begun(manifest: Manifest, folder: Path, ready: Path, *, seal: str, now: float) -> dict[str, str]:
+    """Return what ``restore.json`` says."""
+    return {
+        "aside": _new_name(folder, f"before-restore-{datetime.fromtimestamp(now, tz=UTC):%Y%m%dT%H%M%SZ}"),
+        "made_at": manifest.made_at,
+        "ready": ready.name,
+        "seal": seal,
+    }
 
 
 def _check(manifest: Manifest, backup: Path, folder: Path) -> None:
@@ -154,8 +168,8 @@ def _new_name(folder: Path, name: str) -> str:
 def _exchange(folder: Path, begun: dict[str, str], *, resumed: bool = False) -> Restored:
     """Let the files change places. Whatever of it is done already is left as it is."""
     aside, ready = folder / begun["aside"], folder / begun["ready"]
-    # An import that the restored registry calls unfinished could otherwise go on with the tags of another.
-    for left in folder.glob(IMPORT_FOLDERS):
+    # Imports are counted anew: one could otherwise go on with the tags or the upload of another.
+    for left in (*folder.glob(IMPORT_FOLDERS), *folder.glob(UPLOADS)):
         aside.mkdir(mode=0o700, exist_ok=True)
         left.rename(aside / left.name)
     for name in (ERASURES, *(file.name for file in STORE_FILES)):

@@ -11,6 +11,7 @@ from scanhook.envelope import BODY_MAX_BYTES
 from scanhook.receive import Account, Meter
 from scanhook.settings import House, find_config, load_settings
 from scanhook.wire.api import add_api
+from scanhook.wire.api.serve import is_api_path, refuse
 from scanhook.wire.callback import CALLBACK_PATH, Callback, HttpAnswer
 from scanhook.wire.door import Door
 from scanhook.wire.log import log
@@ -126,6 +127,8 @@ def _response(answer: HttpAnswer) -> Response:
 def _plain(error: HTTPException) -> Response:
     if isinstance(error, MethodNotAllowed):  # a method that nobody has heard of; the known ones have their own answer
         log.warning("refused", status=405, reason="method", why="no such method here", method=request.method[:20])
+    if is_api_path(request.path):
+        return refuse(error)
     response = error.get_response()
     return Response(
         f"{error.name.lower()}\n",

@@ -48,8 +48,10 @@ class Companion:
         """Start the process when it is time to. Call this about once a second."""
         now = self._clock()
         if self._process is not None and self._process.poll() is not None:
+            # 0 is also what there is to say of one that somebody else has buried.
+            why = f"it ended with code {self._process.returncode}"
             self._process = None
-            self._rest(now, "it ended")
+            self._rest(now, why)
         if self._process is None and now >= self._start_at:
             self._started_at = now
             try:

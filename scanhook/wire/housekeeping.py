@@ -5,14 +5,14 @@ Each duty is for itself: what fails is logged and tried again in the next round,
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scanhook.clock import Clock
 from scanhook.errors import ScanhookError
-from scanhook.journal import JournalStore, reapply_erasures, retain
+from scanhook.journal import ALWAYS_S, JournalStore, Retained, reapply_erasures, retain
 from scanhook.registry import Batch, RegistryStore
 from scanhook.registry.mint import settle_mints
 from scanhook.settings import Settings
@@ -21,11 +21,10 @@ from scanhook.storage.lease import Lease
 from scanhook.wire.attention import forgotten_batches
 from scanhook.wire.leftovers import clear_leftovers
 from scanhook.wire.log import log
+from scanhook.wire.roundnotes import RoundNotes
 
-__all__ = ["HOUSEKEEPER", "ROUND_S", "Round", "do_round"]
+__all__ = ["ROUND_S", "Round", "do_round"]
 
-HOUSEKEEPER = "housekeeper"
-"""The name of the lease that the acting housekeeper holds."""
 ROUND_S = 60.0
 """From the begin of one round to that of the next."""
 _WARN_EVERY_S = 86_400
@@ -38,8 +37,9 @@ class Round:
     """What the duties of one round work on.
 
     :param erasures: the list of those who were erased.
-    :param lease: held by whoever does this; keeps when each forgotten batch was warned about.
-    :param now: seconds since 1970.
+    :param lease: held by whoever does this; keeps the notes.
+    :param notes: what earlier rounds have noted; this one adds to them.
+    :param now: when it begins, in seconds since 1970.
     """
 
     settings: Settings
@@ -48,15 +48,22 @@ class Round:
     journal: JournalStore
     erasures: Path
     lease: Lease
+    notes: RoundNotes
+    clock: Clock
     now: float
 
 
 def do_round(this: Round) -> dict[str, Any]:
-    """Do every duty.
+    """Do every duty, and note in the lease that it is done.
 
     :returns: what each of them did, by its name; ``None`` where it failed, which is in the log then.
+    :raises StorageError: when the lease cannot be written.
     """
-    return {name: _try(name, duty, this) for name, duty in _DUTIES.items()}
+    report = {name: _try(name, duty, this) for name, duty in _DUTIES.items()}
+    if None not in report.values():
+        this.notes.round_at = this.clock.now()
+    this.notes.write(this.lease)
+    return report
 
 
 def _try(name: str, duty: Callable[[Round], Any], this: Round) -> Any:
@@ -70,33 +77,41 @@ def _try(name: str, duty: Callable[[Round], Any], this: Round) -> Any:
 
 
 def _retain(this: Round) -> dict[str, int]:
-    keep = this.settings.journal
-    return asdict(
-        retain(
-            this.journal,
-            now=this.now,
-            keep_openid_days=keep.keep_openid_days,
-            keep_scans_days=keep.keep_scans_days,
+    keep, was_doubted = this.settings.journal, this.notes.doubted_at is not None
+    if not this.notes.doubts(this.now, pushed_at=this.journal.newest_at(pushed=True)):
+        return asdict(
+            retain(
+                this.journal,
+                now=this.now,
+                keep_openid_days=keep.keep_openid_days,
+                keep_scans_days=keep.keep_scans_days,
+            )
         )
-    )
+    if not was_doubted:
+        log.warning(
+            "nothing is deleted for its age until tomorrow",
+            why="the clock is more than a day ahead of the newest push and of the last round: is it right?",
+        )
+    # An openid that is never kept needs no clock.
+    gone = 0 if keep.keep_openid_days else this.journal.drop_openids(before=ALWAYS_S)
+    return asdict(Retained(scans=0, events=0, openids=gone))
 
 
 def _erase(this: Round) -> int:
-    """Bring erasures to their end that were stopped; returns how many scans were concerned."""
+    """Bring erasures to their end that are an hour old, or were stopped; returns how many scans were concerned."""
     return reapply_erasures(this.journal, this.erasures, pepper=this.pepper, now=this.now)
 
 
 def _warn(this: Round) -> int:
     """Warn about each forgotten batch once a day; returns how many are forgotten."""
-    warned = {name: at for name, at in _warned(this.lease).items() if at <= this.now < at + _WARN_EVERY_S}
+    warned = {name: at for name, at in this.notes.warned.items() if at <= this.now < at + _WARN_EVERY_S}
     before, count, hours = len(warned), 0, this.settings.registry.unactivated_hours
     for batch in forgotten_batches(this.registry, now=this.now, hours=hours):
         count += 1
         if str(batch.id) not in warned and len(warned) - before < _WARNINGS_MAX:
             _warn_of(batch, this.now)
             warned[str(batch.id)] = this.now
-    if len(warned) > before:
-        this.lease.write(json.dumps(warned))
+    this.notes.warned = warned
     return count
 
 
@@ -110,15 +125,6 @@ def _warn_of(batch: Batch, now: float) -> None:
         hours=int((now - batch.made_at) / 3600),
         codes=batch.codes,
     )
-
-
-def _warned(lease: Lease) -> dict[str, float]:
-    """Return when each batch was warned about; a lease that was torn while it was written says nothing."""
-    try:
-        written = json.loads(lease.read())
-        return {str(name): float(at) for name, at in written.items()}
-    except (ValueError, TypeError, AttributeError):
-        return {}
 
 
 def _settle(this: Round) -> int:

@@ -12,15 +12,17 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from scanhook.clock import SystemClock
-from scanhook.errors import Refused, ScanhookError
+from scanhook.errors import CodeFileRefused, Refused, ScanhookError
 from scanhook.registry import ImportReport, RegistryStore, import_codes
-from scanhook.registry.importstore import Import, Phase
+from scanhook.registry.importstore import Import, Kind, Phase
 from scanhook.settings import House, load_settings
 from scanhook.storage import Pepper
+from scanhook.wire.log import log
 from scanhook.wire.service import open_storage
 from scanhook.wire.uploads import Uploads
 
@@ -28,7 +30,11 @@ __all__ = ["run_import", "start_import"]
 
 _BUSY_PAUSE_S = 1.0
 _NOTE_EVERY_S = 2.0
+_NICE = 10
+"""Scans come first."""
 _NOT_FOR_CHILDREN = frozenset({"PROMETHEUS_MULTIPROC_DIR"})
+_BEGINS = frozenset({Phase.QUEUED, Phase.READING, Phase.FAILED})
+_WAITS = frozenset({Phase.QUEUED, Phase.LOADING})
 
 
 def start_import(house: House, import_id: int, claim: IO[bytes]) -> None:
@@ -38,18 +44,31 @@ def start_import(house: House, import_id: int, claim: IO[bytes]) -> None:
     :raises OSError: when no process can be started.
     """
     with claim:
-        command = [sys.executable, "-m", __name__, str(house.path.resolve()), str(import_id), str(claim.fileno())]
+        given = [str(house.path.resolve()), str(import_id), str(claim.fileno())]
         process = subprocess.Popen(  # noqa: S603  (our own interpreter and numbers)
-            command,
+            [sys.executable, "-P", "-m", __name__, *given],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,  # a trace could hold a code
             pass_fds=(claim.fileno(),),
             start_new_session=True,
-            env={name: value for name, value in os.environ.items() if name not in _NOT_FOR_CHILDREN},
+            env=_environ(),
         )
     # Whoever started it has to take note of its end, or it stays as a zombie.
-    threading.Thread(target=process.wait, daemon=True, name=f"import {import_id}").start()
+    threading.Thread(target=_await, args=(process, import_id), daemon=True, name=f"import {import_id}").start()
+
+
+def _environ() -> dict[str, str]:
+    # It runs the scanhook that we run, wherever it lies, and nothing of the folder that we are in (-P).
+    paths = filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")))
+    kept = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_CHILDREN}
+    return {**kept, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def _await(process: subprocess.Popen[bytes], import_id: int) -> None:
+    status = process.wait()
+    if status:
+        log.error("an import stopped", id=import_id, status=status, why="GET imports says how far it is")
 
 
 def run_import(house: House, import_id: int) -> None:
@@ -57,8 +76,9 @@ def run_import(house: House, import_id: int) -> None:
     storage = open_storage(house, clock=SystemClock())
     registry = storage.registry
     try:
+        # Whoever held the claim before us may have brought it to its end.
         found = registry.find_import(import_id)
-        if found is not None:
+        if found is not None and found.plan.kind is Kind.IMPORT and found.phase in _BEGINS | _WAITS:
             _Run(registry=registry, pepper=storage.pepper, found=found, uploads=Uploads(registry.folder)).run()
     finally:
         storage.close()
@@ -75,33 +95,38 @@ class _Run:
         self._noted = 0.0
 
     def run(self) -> None:
-        if not self._import.can_go_on:
-            self._registry.note_progress(self._import.id, phase=Phase.QUEUED, done=0, total=0)
         options = self._import.plan.options
         try:
+            if self._import.phase in _BEGINS:
+                # Nothing is written when it was given up meanwhile.
+                self._registry.note_progress(self._import.id, phase=Phase.QUEUED, done=0, total=0)
             report = self._when_free(dry_run=options.get("dry_run") is True)
         except Exception as error:
             self._close(error)
             raise
-        if options.get("dry_run"):
+        if report is not None and options.get("dry_run"):
             refused = report.refused and not options["skip_bad"]
             told: Mapping[str, object] = {**report.audit, "would_bring": report.codes}
-            phase = Phase.REFUSED if refused else Phase.DONE
-            self._registry.close_import(self._import.id, phase=phase, report=told)
+            self._end(Phase.REFUSED if refused else Phase.DONE, told)
         self._uploads.forget(self._import.id)
 
-    def _when_free(self, *, dry_run: bool) -> ImportReport:
-        """Import as soon as no other import runs."""
-        while True:
-            while self._is_busy():
+    def _when_free(self, *, dry_run: bool) -> ImportReport | None:
+        """Import as soon as no other import runs; ``None``: it was given up meanwhile."""
+        refusals = 0
+        while self._phase() in _WAITS:
+            if self._is_busy():
                 time.sleep(_BUSY_PAUSE_S)
+                continue
             try:
                 return self._go(dry_run=dry_run)
+            except CodeFileRefused:
+                raise
             except Refused:
-                # Another one may have been quicker; nothing has happened then.
-                now = self._registry.find_import(self._import.id)
-                if now is None or now.phase not in (Phase.QUEUED, Phase.LOADING) or not self._is_busy():
+                # Another one may have been quicker, and may have ended since; nothing has happened then.
+                refusals += not self._is_busy()
+                if self._phase() not in _WAITS or refusals > 1:
                     raise
+        return None
 
     def _go(self, *, dry_run: bool) -> ImportReport:
         plan = self._import.plan
@@ -133,23 +158,39 @@ class _Run:
             self._noted = time.monotonic()
             self._registry.note_progress(self._import.id, phase=Phase.READING, done=done, total=total)
 
-    def _close(self, error: Exception) -> None:
-        """Say why an import ended that the engine has not ended itself; one that can go on is left as it is."""
+    def _phase(self) -> Phase | None:
         now = self._registry.find_import(self._import.id)
-        if now is not None and now.phase in (Phase.QUEUED, Phase.READING):
-            phase = Phase.REFUSED if isinstance(error, Refused) else Phase.FAILED
-            why = error.why if isinstance(error, ScanhookError) else f"it broke with {type(error).__name__}"
-            self._registry.close_import(self._import.id, phase=phase, report={"why": why})
-        if isinstance(error, Refused):
+        return now.phase if now else None
+
+    def _end(self, phase: Phase, report: Mapping[str, object]) -> None:
+        """End an import that the engine has not ended itself; one that can go on is left as it is."""
+        now = self._phase()
+        if now in (Phase.QUEUED, Phase.READING):
+            # Should it be given up in this very moment, it stays as it is.
+            with suppress(Refused):
+                self._registry.close_import(self._import.id, phase=phase, report=report, was=now)
+
+    def _close(self, error: Exception) -> None:
+        """Say why an import ended."""
+        why = error.why if isinstance(error, ScanhookError) else f"it broke with {type(error).__name__}"
+        self._end(Phase.REFUSED if isinstance(error, Refused) else Phase.FAILED, {"why": why})
+        if isinstance(error, Refused) and self._phase() is not Phase.LOADING:
             self._uploads.forget(self._import.id)
 
 
 def main() -> None:
     """Run one import, as the command line says."""
     settings, import_id, descriptor = sys.argv[1:]
+    with suppress(OSError):
+        os.nice(max(_NICE - os.nice(0), 0))
     # Else a helper of the import would hold the claim on behind us.
     os.set_inheritable(int(descriptor), False)  # noqa: FBT003
-    run_import(load_settings(Path(settings)), int(import_id))
+    try:
+        run_import(load_settings(Path(settings)), int(import_id))
+    except Refused:
+        return  # the registry says so
+    except ScanhookError:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

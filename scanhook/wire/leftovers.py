@@ -1,4 +1,4 @@
-"""Deletes files that nobody needs any more from the storage's folder: uploads, and the folders of ended imports.
+"""Deletes files that nobody needs any more from the storage's folder: uploads, and folders and locks of ended imports.
 
 Whoever ends an import deletes its files himself; these are those of processes that were killed.
 """
@@ -14,20 +14,23 @@ from pathlib import Path
 from scanhook.registry import RegistryStore
 from scanhook.registry.importstore import Import, Phase
 from scanhook.registry.workfolder import WorkFolder
+from scanhook.storage.files import UPLOADS
 from scanhook.wire.uploads import KEPT_S, Uploads
 
 __all__ = ["clear_leftovers"]
 
 _WORK = re.compile(r"import-([0-9]{1,18})")
 _UPLOAD = re.compile(r"([0-9]{1,18})(\.rejects)?\.csv")
+_LOCK = re.compile(r"([0-9]{1,18})\.lock")
 _UPLOAD_S = 86_400
 _WORK_S = 3_600
 """After its end, before an import's folder is taken for one that was left behind."""
 _BRINGS_NOTHING = frozenset({Phase.REFUSED, Phase.FAILED, Phase.DROPPED})
+_ENDED = _BRINGS_NOTHING | {Phase.DONE}
 
 
 def clear_leftovers(registry: RegistryStore, *, now: float) -> list[str]:
-    """Delete uploads and folders of ended imports, and uploads that were cut off or that nobody came back for.
+    """Delete uploads, folders and locks of ended imports, and uploads that were cut off or that nobody came back for.
 
     :param now: seconds since 1970.
     :returns: what was deleted, by its path from the storage's folder.
@@ -56,7 +59,7 @@ def _is_through(found: Import) -> bool:
 
 
 def _old_uploads(registry: RegistryStore, now: float) -> Iterator[Path]:
-    folder, uploads = registry.folder / "uploads", Uploads(registry.folder)
+    folder, uploads = registry.folder / UPLOADS, Uploads(registry.folder)
     for path, number in _numbered(folder, _UPLOAD):
         if _is_older(path, now - KEPT_S):
             if not uploads.is_running(number):
@@ -72,8 +75,14 @@ def _old_uploads(registry: RegistryStore, now: float) -> Iterator[Path]:
             ):
                 yield path
     for path in sorted(folder.glob("*.part")):
-        if _is_older(path, now - _UPLOAD_S) and _is_free(path):
-            yield path
+        if _is_older(path, now - _UPLOAD_S):
+            yield from _free(path)
+    for path, number in _numbered(folder, _LOCK):
+        found = registry.find_import(number)
+        # One that failed and was queued again has an end that is none.
+        ended = found is None or (found.phase in _ENDED and _ended_before(found, now - KEPT_S))
+        if ended and _is_older(path, now - KEPT_S):
+            yield from _free(path)
 
 
 def _numbered(folder: Path, pattern: re.Pattern[str]) -> Iterator[tuple[Path, int]]:
@@ -92,9 +101,8 @@ def _is_older(path: Path, at: float) -> bool:
     return False
 
 
-def _is_free(path: Path) -> bool:
-    """Tell whether nobody is receiving an upload any more: whoever does holds a lock on it."""
+def _free(path: Path) -> Iterator[Path]:
+    """Yield a file unless somebody holds a lock on it, as whoever receives an upload or runs an import does."""
     with suppress(OSError), path.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    return False
+        yield path

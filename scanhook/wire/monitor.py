@@ -9,7 +9,7 @@ from flask import Blueprint, Response, abort, jsonify, request
 
 from scanhook.wire.metrics import Metrics
 from scanhook.wire.ready import check_ready
-from scanhook.wire.service import Service, is_loopback
+from scanhook.wire.service import Service, is_loopback, storage_url
 from scanhook.wire.standing import Standing
 
 __all__ = ["add_monitor"]
@@ -22,7 +22,12 @@ def add_monitor(blueprint: Blueprint, service: Service, metrics: Metrics) -> Non
     """Add the three to a blueprint. ``/healthz`` answers anybody, the others this machine or the bearer of a token."""
     settings = service.house.settings
     token = settings.service.monitor_token.get_secret_value().encode()
-    standing = Standing(service.registry, clock=service.clock, hours=settings.registry.unactivated_hours)
+    standing = Standing(
+        service.registry,
+        url=storage_url(service.house),
+        clock=service.clock,
+        hours=settings.registry.unactivated_hours,
+    )
 
     def guard() -> None:
         given = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()

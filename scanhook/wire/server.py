@@ -19,7 +19,7 @@ from scanhook.errors import Refused
 from scanhook.settings import House
 from scanhook.wire.companion import Companion
 
-__all__ = ["ACCESS_LOG_FORMAT", "run"]
+__all__ = ["ACCESS_LOG_FORMAT", "housekeeper_command", "housekeeper_environ", "run"]
 
 ACCESS_LOG_FORMAT = '%(h)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'
 """Address, method and path, status, bytes, milliseconds. Not the query, where WeChat puts the openid."""
@@ -39,7 +39,7 @@ def run(house: House, *, bind: str, workers: int, ready: Callable[[], None] = la
     """
     master = os.getpid()
     folder = Path(tempfile.mkdtemp(prefix="scanhook-metrics-"))
-    housekeeper = Companion("housekeeper", _housekeeper(house), environ=dict(os.environ))
+    housekeeper = Companion("housekeeper", housekeeper_command(house), environ=housekeeper_environ())
     # Before prometheus-client is imported for the first time, which happens with the application.
     os.environ[_METRICS_VARIABLE] = str(folder)
     try:
@@ -51,10 +51,16 @@ def run(house: House, *, bind: str, workers: int, ready: Callable[[], None] = la
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _housekeeper(house: House) -> list[str]:
-    """Return the command of a housekeeper that ends by itself when we are gone."""
-    command = [sys.executable, "-m", "scanhook", "housekeeper", "--config", str(house.path)]
+def housekeeper_command(house: House) -> list[str]:
+    """Return the command of a housekeeper that runs nothing of the folder that we are in, and ends when we are gone."""
+    command = [sys.executable, "-P", "-m", "scanhook", "housekeeper", "--config", str(house.path)]
     return [*command, "--parent", str(os.getpid())]
+
+
+def housekeeper_environ() -> dict[str, str]:
+    """Return the environment in which it runs the scanhook that we run, wherever that lies."""
+    paths = filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")))
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types

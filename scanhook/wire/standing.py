@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 
 from scanhook.clock import Clock
 from scanhook.errors import ScanhookError
 from scanhook.registry import RegistryStore
+from scanhook.storage import StorageUrl
 from scanhook.wire.attention import forgotten_batches, unfinished_imports
 from scanhook.wire.log import log
 from scanhook.wire.metrics import Gauge
+from scanhook.wire.roundnotes import round_age
 
 __all__ = ["Standing"]
 
@@ -20,11 +23,13 @@ _FRESH_S = 60.0
 class Standing:
     """Counts at most once a minute: whoever asks more often gets the same figures.
 
+    :param url: of the storage, where housekeepers note their rounds.
     :param hours: after so many, a minted batch that nobody activated is forgotten; 0 counts none.
     """
 
-    def __init__(self, registry: RegistryStore, *, clock: Clock, hours: float) -> None:
+    def __init__(self, registry: RegistryStore, *, url: StorageUrl, clock: Clock, hours: float) -> None:
         self._registry = registry
+        self._url = url
         self._clock = clock
         self._hours = hours
         self._lock = threading.Lock()
@@ -52,6 +57,11 @@ class Standing:
                 "Imports and mints that are running, waiting, or were cut off.",
                 lambda: _length(unfinished_imports(self._registry)),
             ),
+            (
+                "scanhook_housekeeping_age_seconds",
+                "Since the end of the housekeeper's last good round; +Inf: there never was one.",
+                lambda: _or_never(round_age(self._url, now=now)),
+            ),
         ):
             value = _harmless(name, figure)
             if value is not None:
@@ -62,7 +72,11 @@ def _length(found: Iterator[object]) -> int:
     return sum(1 for _ in found)
 
 
-def _harmless(name: str, figure: Callable[[], int]) -> int | None:
+def _or_never(age: float | None) -> float:
+    return math.inf if age is None else age
+
+
+def _harmless(name: str, figure: Callable[[], float]) -> float | None:
     try:
         return figure()
     except Exception as error:  # noqa: BLE001  (a storage that fails must not hide the other figures)

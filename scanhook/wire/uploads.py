@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,12 +16,15 @@ from pathlib import Path
 from typing import IO
 
 from scanhook.errors import Refused, StorageError
+from scanhook.storage.files import UPLOADS
 
 __all__ = ["Uploads"]
 
 KEPT_S = 7 * 86400
 """So long a file stays whose import failed, so that it can be resumed; and a list of refused lines."""
 
+RESERVE_BYTES = 1 << 30
+"""So much of the disk is left to scans; ``scanhook storage check`` wants as much."""
 _PIECE_BYTES = 1 << 18
 _TRIES = 5
 _PAUSE_S = 0.02
@@ -33,7 +37,7 @@ class Uploads:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder / "uploads"
+        self._folder = folder / UPLOADS
 
     def path(self, import_id: int) -> Path:
         """Return where the file of an import lies."""
@@ -79,15 +83,16 @@ class Uploads:
         :raises Refused: when it is running.
         :raises StorageError: when the folder cannot be written.
         """
-        with self._wording():
-            file = os.fdopen(os.open(self._lock(import_id), os.O_RDWR | os.O_CREAT, 0o600), "r+b")
         for _ in range(_TRIES):
-            # Somebody who only looks holds it for an instant.
+            with self._wording():
+                file = os.fdopen(os.open(self._lock(import_id), os.O_RDWR | os.O_CREAT, 0o600), "r+b")
             with suppress(BlockingIOError):
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return file
+                if self._is_in_place(file, import_id):
+                    return file
+            # Somebody who only looks, or clears it away, holds it for an instant.
+            file.close()
             time.sleep(_PAUSE_S)
-        file.close()
         raise Refused(f"the import {import_id} is running: there is nothing to resume")
 
     def is_running(self, import_id: int) -> bool:
@@ -100,6 +105,17 @@ class Uploads:
         except OSError:
             return False
         return False
+
+    def running(self) -> int:
+        """Return how many imports have a process."""
+        numbers = [path.stem for path in self._folder.glob("*.lock")]
+        return sum(self.is_running(int(number)) for number in numbers if number.isdecimal())
+
+    def has_room(self, size: int) -> bool:
+        """Tell whether the disk can take so many bytes and still has what scans need."""
+        with self._wording():
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            return shutil.disk_usage(self._folder).free >= RESERVE_BYTES + size
 
     def is_here(self, import_id: int) -> bool:
         """Tell whether an import's file is still there."""
@@ -116,6 +132,12 @@ class Uploads:
 
     def _lock(self, import_id: int) -> Path:
         return self._folder / f"{import_id}.lock"
+
+    def _is_in_place(self, file: IO[bytes], import_id: int) -> bool:
+        """Tell whether a lock is the one that others find: that of an ended import is deleted in time."""
+        with suppress(FileNotFoundError):
+            return os.path.samestat(self._lock(import_id).stat(), os.fstat(file.fileno()))
+        return False
 
     def _copy(self, read: Callable[[int], bytes], file: IO[bytes]) -> int:
         size = 0

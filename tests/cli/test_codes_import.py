@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from scanhook.errors import StorageError
+from scanhook.registry import import_codes
+from scanhook.registry.workfolder import WorkFolder
 from scanhook.settings import House
 from tests.cli.conftest import run, run_json
 
@@ -129,8 +133,27 @@ def test_the_good_lines_are_taken_if_one_says_so(file: Path) -> None:
 
 def test_a_code_is_registered_once(file: Path) -> None:
     run("codes", "import", file)
-    report = run_json("codes", "import", file, code=1)
+    report = run_json("codes", "import", file, "--batch", "again", code=1)
     assert (report["finished"], report["refused"]) == (False, 3)
+
+
+def test_a_file_that_was_imported_is_known_again(file: Path) -> None:
+    run("codes", "import", file)
+    said = run("codes", "import", file, code=1).stderr
+    assert said.splitlines()[-1] == (
+        "error: this file was imported already, as import 1: see `scanhook imports show 1`"
+    )
+    assert [each["import"] for each in run_json("imports", "list")] == [1]
+
+
+def test_a_file_may_have_any_name(tmp_path: Path) -> None:
+    file = tmp_path / os.fsdecode(b"\xb9\xfa.csv")
+    file.write_text(MIXED)
+    report = run_json("codes", "import", file, code=1)
+    assert report["rejects"] == f"{tmp_path}/\ufffd\ufffd.csv.rejects.csv"
+    said = run("codes", "import", file, "--skip-bad")
+    assert "\ufffd\ufffd" in said.stdout
+    assert run_json("imports", "show", "2")["file"] == "\ufffd\ufffd.csv"
 
 
 @pytest.mark.parametrize(
@@ -205,9 +228,50 @@ def test_an_import_that_was_stopped_says_where_it_goes_on(file: Path, monkeypatc
             run("codes", "import", file)
     assert run_json("imports", "list")[0]["phase"] == "loading"
 
-    said = run("codes", "import", file)
+    with monkeypatch.context() as patched:
+        patched.setattr("scanhook.registry.importing.load_stacks", _broken)
+        said = run("codes", "import", file, code=1)
     assert "going on with import 1, 0% were loaded\n" in said.stderr
+    said = run("codes", "import", file)
+    assert said.stderr.count("going on with import 1, 0% were loaded\n") == 1
     assert said.stdout.startswith("3 codes are imported in ")
+
+
+def test_another_file_of_the_name_of_a_stopped_one_is_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("scanhook.registry.importing.load_stacks", _broken)
+        run("codes", "import", file, code=1)
+    file.write_text(GOOD.replace("GENUINE", "SPRING"))
+    said = run("codes", "import", file)
+    assert "The import 1 of another file of this name is not finished: go on with it by importing that" in said.stderr
+    assert [each["phase"] for each in run_json("imports", "list")] == ["done", "loading"]
+
+
+def _broken(*_: object, **__: object) -> None:
+    raise StorageError("the disk is full")
+
+
+@pytest.mark.parametrize("where", ["registry.workfolder.WorkFolder.remove", "cli.codes_import.import_codes"])
+def test_ctrl_c_when_all_is_visible_says_so(file: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    def stop(*arguments: Any, **options: Any) -> None:
+        if where.endswith("import_codes"):
+            import_codes(*arguments, **options)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(f"scanhook.{where}", stop)
+        patched.setattr("scanhook.registry.workfolder.WorkFolder.create", _created)
+        said = run("codes", "import", file, code=1).stderr
+    assert (
+        f"error: stopped, but all of {file} is visible already, as import 1: there is nothing to go on with\n" in said
+    )
+    assert checked("qrcode/moment-frame/GENUINE0001")["verdict"] == "real"
+
+
+def _created(storage: Path, name: str, *, stacks: int) -> WorkFolder:
+    work = WorkFolder(path=storage / name, stacks=stacks)
+    work.path.mkdir()
+    return work
 
 
 def test_ctrl_c_says_how_to_go_on(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,10 @@ def checked(serial: str) -> Any:
 def test_codes_are_minted_for_the_printer(file: Path) -> None:
     said = run("codes", "mint", "25", *SPRING, "--to", file)
 
-    assert "The normalisation of qrcode/frame is now trim,width,upper,look-alikes,check" in said.stdout
+    assert (
+        "The normalisation of qrcode/frame was the default, trim,width; it is now trim,width,upper,look-alikes,check"
+        in said.stdout
+    )
     assert f"25 codes are minted in 0.0 s, and stand in {file}" in said.stdout.replace("0.1 s", "0.0 s")
     assert "taken by Mr Li; SHA-256 " in said.stdout
     assert "no command makes it again" in said.stdout
@@ -85,8 +88,10 @@ def test_programs_read_what_was_minted(file: Path) -> None:
 def test_the_history_names_who_minted(file: Path, shop: House) -> None:
     run("codes", "mint", "5", *SPRING, "--to", file, "--by", "Ann", "--why", "spring tea")
     with storage_of(shop) as storage:
-        change, _ = storage.registry.changes(limit=2)
+        rules, change = storage.registry.changes(limit=2)
         assert (change.action, change.who, change.why, change.batch) == ("mint", "Ann", "spring tea", "spring")
+        assert (rules.action, rules.who, rules.why) == ("set", "Ann", "spring tea")
+        assert rules.details == {"normalisation": "trim,width,upper,look-alikes,check"}
 
 
 def test_a_weak_normalisation_is_warned_of(file: Path) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 from scanhook.clock import SystemClock
 from scanhook.settings import House
 from scanhook.storage import Pepper
-from tests.cli.conftest import run, run_json
+from tests.cli.conftest import Scanner, run, run_json
 from tests.conftest import stock
 from tests.serving import brand_service, forget_batches, unfinish_imports
 
@@ -33,7 +35,8 @@ def test_a_good_house_is_good(shop: House) -> None:
     assert lines[6] == "✓ office"
     assert lines[7].startswith("✓ durability (SQLite 3.")
     assert lines[7].endswith("journal_mode wal, synchronous 2 (2 is FULL))")
-    assert lines[8:] == ["✓ batches", "✓ imports", f"✓ port {bind}", "✓ public_url https://scan.example.com"]
+    assert lines[8:-1] == ["✓ batches", "✓ imports", "✓ housekeeper", f"✓ port {bind}"]
+    assert lines[-1:] == ["✓ public_url https://scan.example.com"]
 
 
 def test_programs_read_the_same_as_people(shop: House) -> None:
@@ -41,7 +44,7 @@ def test_programs_read_the_same_as_people(shop: House) -> None:
     names = [check["check"].split()[0] for check in checks]
     assert names == [
         *("settings", "file", "pepper", "registry", "journal", "clock", "office", "durability", "batches", "imports"),
-        *("port", "public_url"),
+        *("housekeeper", "port", "public_url"),
     ]
     assert {check["fault"] for check in checks} == {None}
 
@@ -157,9 +160,48 @@ def test_an_import_that_never_came_to_its_end_is_a_fault(stocked: House) -> None
     assert "✓ imports" in run("doctor").stdout
     unfinish_imports(stocked)
     assert faults() == {
-        "imports": "begun more than a day ago and not at its end: 2 (spring.csv): import the same file again, and it "
-        "goes on where it was, or give it up with `scanhook imports drop NUMBER`"
+        "imports": "begun more than a day ago and not at its end: 2 (spring.csv): what was uploaded goes on with "
+        "`POST /api/v1/imports/NUMBER/resume`, the others when the same file is imported again; or give it up with "
+        "`scanhook imports drop NUMBER`"
     }
+    (stocked.base / "data" / "uploads").mkdir(mode=0o700)
+    (stocked.base / "data" / "uploads" / "2.csv").touch(mode=0o600)
+    assert "not at its end: 2 (spring.csv, uploaded): " in faults()["imports"]
+
+
+NOBODY = (
+    "no housekeeper {}, so that nothing is deleted for its age and no erasure completed: `scanhook serve` starts one "
+    "within a minute; beside another server run `scanhook housekeeper`. Where one runs, the log says what fails"
+)
+FOR_11_MINUTES = NOBODY.format("has ended a round for 11 minutes")
+NEVER = NOBODY.format("has ever ended a round here")
+
+
+@pytest.mark.parametrize("days", ["keep_openid_days", "keep_scans_days"])
+@pytest.mark.parametrize(
+    ("rounds", "fault"), [(None, NEVER), (660, FOR_11_MINUTES), (590, None), (-660, FOR_11_MINUTES)]
+)
+def test_a_house_whose_scans_grow_old_needs_a_housekeeper(
+    scanner: Scanner, days: str, rounds: int | None, fault: str | None
+) -> None:
+    house = scanner.house
+    house.path.write_text(house.path.read_text() + f"\n[journal]\n{days} = 30\n")
+    assert "✓ housekeeper" in run("doctor").stdout  # there is nothing yet that could grow old
+    scanner.scan("GENUINE0001")
+    if rounds is not None:
+        (house.base / "data" / "housekeeper.lock").write_text(json.dumps({"round_at": time.time() - rounds}))
+    assert faults(code=0 if fault is None else 1) == ({} if fault is None else {"housekeeper": fault})
+
+
+def test_a_house_that_keeps_everything_needs_no_housekeeper_until_it_is_served(
+    scanner: Scanner, service_url: str
+) -> None:
+    scanner.scan("GENUINE0001")
+    assert "✓ housekeeper" in run("doctor").stdout
+    rewrite(scanner.house, scanner.house.settings.service.bind, service_url.split("/")[2])
+    assert faults() == {"housekeeper": NEVER}
+    run("housekeeper", "--once")
+    assert "✓ housekeeper" in run("doctor").stdout
 
 
 def test_a_verifier_that_cannot_be_made_is_a_fault(shop: House) -> None:
@@ -194,6 +236,7 @@ def test_a_port_where_somebody_else_answers_is_a_fault(shop: House) -> None:
 def test_a_port_that_scanhook_itself_holds_is_none(stocked: House, service_url: str) -> None:
     address = service_url.split("/")[2]
     rewrite(stocked, stocked.settings.service.bind, address)
+    run("housekeeper", "--once")
     assert f"✓ port {address} (scanhook answers there)" in run("doctor").stdout
 
 

@@ -82,10 +82,11 @@ def test_scans_that_are_too_old_are_deleted(scanner: Scanner) -> None:
     house, now = scanner.house, int(time.time())
     scanner.scan("GENUINE0001", "COPIED99999", at=now - 31 * 86400)
     scanner.scan("GENUINE0001", at=now - 29 * 86400)
+    scanner.scan("GENUINE0002", at=now)
     assert run_json("housekeeper", "--once")["retention"]["scans"] == 0
     house.path.write_text(house.path.read_text() + "\n[journal]\nkeep_scans_days = 30\n")
     assert run_json("housekeeper", "--once")["retention"]["scans"] == 2
-    assert rows(house, "SELECT count(*), sum(scans) FROM scans, tallies WHERE scans.tag = tallies.tag") == [(1, 2)]
+    assert rows(house, "SELECT count(*), sum(scans) FROM scans, tallies WHERE scans.tag = tallies.tag") == [(2, 3)]
 
 
 def test_a_round_beside_another_housekeeper_is_refused(shop: House) -> None:

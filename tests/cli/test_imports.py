@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import run, run_json
+from scanhook.clock import FixedClock
+from scanhook.registry import RegistryStore
+from scanhook.registry.importstore import ImportPlan, Kind, Phase
+from scanhook.settings import House
+from scanhook.wire.service import open_storage
+from tests.cli.conftest import AT, run, run_json
 
 LINES = """\
 keystandard,keystr,extinfo,status
@@ -45,7 +51,7 @@ def test_a_registry_without_imports_says_how_to_begin() -> None:
 
 def test_imports_are_listed_the_newest_first(file: Path) -> None:
     run("codes", "import", file)
-    run("codes", "import", file, code=1)
+    run("codes", "import", file, "--batch", "again", code=1)
     assert [(each["import"], each["file"], each["phase"]) for each in run_json("imports", "list")] == [
         (2, "spring.csv", "refused"),
         (1, "spring.csv", "done"),
@@ -84,6 +90,31 @@ def test_an_import_whose_tags_are_lost_is_given_up_as_far_as_that_goes(stopped: 
     (manifest,) = tmp_path.rglob("manifest.json")
     manifest.unlink()
     assert "Its folder is gone, so its rows could not be found" in run("imports", "drop", "1").stdout
+
+
+@pytest.fixture
+def registry(shop: House) -> Iterator[RegistryStore]:
+    """Return the registry that the commands work on."""
+    storage = open_storage(shop, clock=FixedClock(AT))
+    yield storage.registry
+    storage.close()
+
+
+def test_the_codes_of_an_import_are_shown_once_they_are_counted(registry: RegistryStore) -> None:
+    plan = ImportPlan(kind=Kind.IMPORT, file="spring.csv", who="lin", why="")
+    registry.note_progress(registry.start_import(plan), phase=Phase.READING, done=1_000, total=4_000)
+    begun = "2026-11-22"
+    assert ["1", "import", "spring.csv", "reading,", "25%", begun] in cells(run("imports", "list").stdout)
+
+
+def test_an_import_that_waits_can_be_given_up_while_another_runs(registry: RegistryStore) -> None:
+    plan = ImportPlan(kind=Kind.IMPORT, file="spring.csv", who="lin", why="")
+    registry.start_import(plan, phase=Phase.QUEUED)
+    registry.start_import(plan)
+    with registry.importing():
+        assert run("imports", "drop", "1").stdout == "The import 1 is given up.\n"
+        assert "another import is running" in run("imports", "drop", "2", code=1).stderr
+    assert [each["phase"] for each in run_json("imports", "list")] == ["reading", "dropped"]
 
 
 def test_a_finished_import_is_not_given_up(file: Path) -> None:

@@ -269,12 +269,14 @@ def test_a_person_is_erased(scanner: Scanner) -> None:
 
     result = run("scans", "erase", "--openid", OPENID, "--yes")
 
-    assert (result.stdout, result.stderr) == ("The person is erased; 2 scans were concerned.\n", "")
+    erasures = scanner.house.base / "data" / "erasures"
+    assert result.stdout == "The person is erased; 2 scans were concerned.\n"
+    assert "follows in an hour, by the service or `scanhook housekeeper`." in result.stderr
+    assert f"Keep a copy of {erasures} with your backups" in result.stderr
     assert kept_of(OPENID) == []
     assert len(kept_of("somebody-else")) == 1
     assert run_json("codes", "check", "qrcode/moment-frame/GENUINE0001") == before
     assert (before["scans"], before["persons"]) == (2, 2)
-    erasures = scanner.house.base / "data" / "erasures"
     assert stat.S_IMODE(erasures.stat().st_mode) == 0o600
     assert len(erasures.read_text().splitlines()) == 1
     assert run_json("scans", "erase", "--openid", OPENID, "--yes") == {"scans": 0}
@@ -283,7 +285,7 @@ def test_a_person_is_erased(scanner: Scanner) -> None:
 def test_an_openid_is_read_from_standard_input(scanner: Scanner) -> None:
     scanner.scan("GENUINE0001")
     for command in (["export", "--format", "jsonl"], ["erase", "--yes"]):
-        result = CliRunner().invoke(main, ["scans", *command, "--openid", "-"], input=f"  {OPENID}\n")
+        result = CliRunner().invoke(main, ["scans", *command, "--openid", "-"], input=f"{OPENID}\r\n")
         assert result.exit_code == 0, result.output
     assert result.stdout == "The person is erased; 1 scans were concerned.\n"
 
@@ -306,7 +308,16 @@ def test_whoever_sits_there_is_asked(scanner: Scanner, monkeypatch: pytest.Monke
     assert len(kept_of(OPENID)) == left
 
 
-@pytest.mark.parametrize("openid", ["", "two words", "o" * 129, "微信"])
+@pytest.mark.parametrize("name", ["Frau Müller (21)", "微信", " o ", "名" * 128])
+def test_a_person_whom_a_caller_of_the_api_has_named_is_exported_and_erased(scanner: Scanner, name: str) -> None:
+    scanner.scan("GENUINE0001", FromUserName=name)
+    assert len(kept_of(name)) == 1
+    result = CliRunner().invoke(main, ["scans", "erase", "--yes", "--openid", "-"], input=f"{name}\n")
+    assert result.stdout == "The person is erased; 1 scans were concerned.\n"
+    assert kept_of(name) == []
+
+
+@pytest.mark.parametrize("openid", ["", "o" * 129, "two\nlines", "o\x00"])
 def test_what_is_no_openid_is_not_repeated(shop: House, openid: str) -> None:
     said = run("scans", "erase", "--yes", "--openid", openid, code=2).stderr
     assert "that is no openid" in said

@@ -37,10 +37,13 @@ class Said:
         if action == "expire":
             return replace(self, by=by, expires_at=now if at is None else at)
         if action == "activate":
-            if self.expires_at <= now or (self.state == "suspended" and at is not None):
+            settled = self.state == "suspended" or (self.activated_by > 0 and self.activates_at <= now)
+            if self.expires_at <= now or (at is not None and settled):
                 return None
             return replace(self, by=by, state="active", activated_by=by, activates_at=at or 0)
-        return replace(self, by=by, state=_STATE[action])
+        planned = self.state == "active" and self.activates_at > now
+        given_up = {"activated_by": 0, "activates_at": 0} if planned else {}
+        return replace(self, by=by, state=_STATE[action], **given_up)
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ class Model:
 
     def after(self, action: str, places: Sequence[Place], by: int, at: int | None, now: int) -> list[Said] | None:
         """Return what would be said of every place; ``None``: the change is refused."""
+        if action == "activate" and at is not None and places[0][0] == "product":
+            return None
         said = [self.top(place).then(action, by, at, now) for place in places]
         return None if None in said else [each for each in said if each]
 
@@ -99,16 +104,22 @@ class Model:
         holds = [each.state for each in closest_first]
         if any(each.expires_at <= now for each in closest_first):
             holds.append("expired")
-        if closest_first[-1].state == "active" and closest_first[-1].activates_at > now:
+        if self.is_issued(code, now):
             holds.append("issued")
-        holds.append(self._activation(code, closest_first[:-1], now))
         return min(holds, key=_STRICTEST_FIRST.index)
 
-    @staticmethod
-    def _activation(code: Code, closest_first: Sequence[Said], now: int) -> str:
-        for each in closest_first:
-            if each.state == "active" and each.activates_at > now:
-                return "issued"
-            if each.state == "active" and each.activated_by > code.newest:
-                return "active"
-        return code.loaded_as
+    def is_issued(self, code: Code, now: int) -> bool:
+        """Tell whether nothing has activated a code yet; what is said of its product never does."""
+        if code.loaded_as == "active":
+            return False
+        for place in code.places:
+            said = self.top(place)
+            if place[0] != "product" and said.activated_by > code.newest and now >= said.activates_at:
+                return False
+        return True
+
+    def ever_activated(self, product: str, batch: str) -> bool:
+        """Tell whether an activation that was not taken away again touched the batch or anything in it."""
+        inside = [code for code in self.codes if (code.product, code.batch) == (product, batch)]
+        places = {place for code in inside for place in code.places if place[0] != "product"}
+        return any(0 < said.activated_by == said.by for place in places for said in self.piles.get(place, []))

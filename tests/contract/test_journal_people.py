@@ -166,7 +166,10 @@ def test_one_random_hash_stands_for_the_person_in_scans_events_and_counts(shop: 
 def test_a_replacement_is_forgotten_once_the_erasure_is_done(shop: Shop) -> None:
     shop.scan(OPENID)
 
-    shop.erase()
+    shop.erase(at=AT + 1)
+    assert shop.reapply(at=AT + 1 + 3599) == 0
+    assert shop.place.journal_sql("SELECT replacement IS NULL FROM erasures") == [(0,)]
+    assert shop.reapply(at=AT + 1 + 3600) == 0
 
     assert shop.place.journal_sql("SELECT replacement FROM erasures") == [(None,)]
 
@@ -197,6 +200,71 @@ def test_a_push_of_this_hour_is_still_known_by_its_repeat(shop: Shop) -> None:
     assert shop.journal.tally(TAG) == Tally(scans=1, persons=1, first_at=AT, last_at=AT)
 
 
+def test_a_push_of_the_last_hour_cannot_be_found_by_its_openid_an_hour_later(shop: Shop) -> None:
+    shop.scan(OPENID, at=AT)
+    shop.note(OPENID, at=AT)
+    shop.scan(OPENID, at=AT, source="call centre")
+    shop.scan(OTHER_OPENID, at=AT)
+    shop.erase(at=AT + 1)
+    identities = [(number.to_bytes(16, "big"),) for number in (1, 3, 4)]
+    assert shop.place.journal_sql("SELECT identity FROM scans ORDER BY id") == identities
+
+    shop.reapply(at=AT + 3601)
+
+    (changed, *kept) = shop.place.journal_sql("SELECT identity FROM scans ORDER BY id")
+    assert changed != identities[0]
+    assert kept == identities[1:]
+    assert shop.place.journal_sql("SELECT identity FROM events") != [(bytes(15) + b"\x02",)]
+    assert shop.persons_by_code() == shop.persons_in_scans() == {TAG: 2}
+
+
+def test_a_scan_that_was_under_way_during_the_erasure_is_erased_an_hour_later(shop: Shop) -> None:
+    shop.scan(OPENID, TAGS[0], at=AT)
+    shop.erase(at=AT + 1)
+    for tag in TAGS[:2]:
+        shop.scan(OPENID, tag, at=AT + 0.5)
+    shop.note(OPENID, at=AT + 0.5)
+    shop.scan(OPENID, TAGS[1], at=AT + 2)
+    assert shop.reapply(at=AT + 3600) == 0
+
+    assert shop.reapply(at=AT + 3601) == 2
+
+    assert shop.kept() == (1, 0, 1)
+    assert shop.persons_by_code() == shop.persons_in_scans() == {TAGS[0]: 1, TAGS[1]: 2}
+
+
+def test_an_erasure_waits_for_its_hour_without_a_walk(shop: Shop) -> None:
+    shop.scan(OPENID)
+    shop.erase(at=AT + 1)
+
+    assert shop.reapply(at=AT + 3600, progress=lambda *_: pytest.fail("it walked")) == 0
+
+
+def test_the_second_walk_sees_only_what_is_recent(shop: Shop) -> None:
+    shop.scan(OPENID, at=AT)
+    shop.erase(at=AT + 10 * DAY)
+    shop.scan(OTHER_OPENID, at=AT + 10 * DAY)
+    walked: list[str] = []
+
+    shop.reapply(at=AT + 11 * DAY, progress=lambda what, done, _: walked.append(f"{what} {done}"))
+
+    assert walked == ["scans 2", "scans 2"]
+
+
+def test_who_is_erased_twice_within_an_hour_stays_one_person(shop: Shop) -> None:
+    shop.scan(OPENID, at=AT)
+    shop.erase(at=AT + 1)
+    shop.scan(OPENID, at=AT + 2)
+
+    assert shop.erase(at=AT + 3) == 1
+    shop.reapply(at=AT + 3603)
+
+    assert shop.kept() == (0, 0, 0)
+    assert shop.persons_by_code() == shop.persons_in_scans() == {TAG: 1}
+    assert shop.place.journal_sql("SELECT replacement FROM erasures") == [(None,)]
+    assert shop.place.journal_sql(f"SELECT identity FROM scans WHERE identity = x'{bytes(15).hex()}01'") == []
+
+
 def test_a_scan_that_is_decided_after_the_erasure_counts_for_the_replacement(shop: Shop) -> None:
     one = scan(1, person=shop.pepper.person(OPENID), openid=OPENID)
     shop.journal.record(one, None, now=AT)
@@ -213,8 +281,9 @@ def test_who_scans_again_after_an_erasure_is_a_new_person_and_can_be_erased_agai
     shop.erase(at=AT + 1)
     shop.scan(OPENID, at=AT + 2)
     assert shop.persons_by_code() == {TAG: 2}
+    shop.reapply(at=AT + 3601)
 
-    assert shop.erase(at=AT + 3) == 1
+    assert shop.erase(at=AT + 3602) == 1
 
     assert shop.kept() == (0, 0, 0)
     assert shop.persons_by_code() == shop.persons_in_scans() == {TAG: 2}
@@ -305,6 +374,7 @@ def test_an_erasure_that_was_cut_off_is_completed_by_the_next(shop: Shop, at_cal
     shop.erase(at=AT + 2 * DAY)
 
     assert shop.kept() == (0, 0, 0)
+    shop.reapply(at=AT + 3 * DAY)
     assert shop.place.journal_sql("SELECT count(DISTINCT person) FROM scans") == [(1,)]
     assert shop.persons_by_code() == shop.persons_in_scans() == before
     assert shop.place.journal_sql("SELECT replacement FROM erasures") == [(None,)]
@@ -322,6 +392,22 @@ def test_an_erasure_that_was_cut_off_is_completed_by_applying_the_list(shop: Sho
 
     assert shop.kept() == (0, 0, 0)
     assert shop.persons_by_code() == shop.persons_in_scans() == {TAG: 1}
+
+
+def test_a_second_erasure_that_was_cut_off_does_not_wait_for_the_hour_of_the_first(shop: Shop) -> None:
+    def kill(*_: object) -> None:
+        raise Killed
+
+    shop.scan(OPENID, at=AT)
+    shop.erase(at=AT + 1)
+    shop.scan(OPENID, at=AT + 2)
+    shop.note(OPENID, at=AT + 2)
+    with pytest.raises(Killed):
+        shop.erase(at=AT + 3, progress=kill)
+    assert shop.kept() == (0, 1, 0)
+    shop.reapply(at=AT + 4)
+
+    assert shop.kept() == (0, 0, 0)
 
 
 def forget_that_erasures_were_done(place: Place) -> None:
@@ -366,6 +452,7 @@ def test_a_list_that_is_done_is_not_walked_for(shop: Shop) -> None:
     shop.erase(at=AT + 10)
     shop.erase(at=AT + 20)
     shop.scan(OPENID, at=AT + 30)
+    shop.reapply()
 
     assert shop.reapply(progress=lambda *_: pytest.fail("it walked")) == 0
     assert shop.kept() == (1, 0, 1)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -331,6 +332,14 @@ def test_it_tells_when_the_newest_scan_came(journal: JournalStore) -> None:
     assert journal.newest_at() == AT + 3
 
 
+def test_the_newest_push_is_found_behind_questions_over_the_api(journal: JournalStore) -> None:
+    journal.record(scan(1, source="call centre"), verdict(), now=AT)
+    assert journal.newest_at(pushed=True) is None
+    journal.record(scan(2, received_at=AT + 1), verdict(), now=AT)
+    journal.record(scan(3, received_at=AT + 2, source="call centre"), verdict(), now=AT)
+    assert (journal.newest_at(), journal.newest_at(pushed=True)) == (AT + 2, AT + 1)
+
+
 def test_a_probe_leaves_no_scan(journal: JournalStore) -> None:
     journal.probe()
     journal.probe()
@@ -529,11 +538,29 @@ def test_a_time_finds_scans_that_came_hours_apart_and_a_little_out_of_order(jour
             assert sum(journal.counts(since=since, until=until).values()) == len(right)
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [{"account": "other"}, {"key_standard": "qrcode"}, {"key_str": "other"}, {"stray_tag": b"\xef" * 10}],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_an_id_that_is_given_twice_completes_no_other_question(journal: JournalStore, changed: dict[str, Any]) -> None:
+    first = journal.record(scan(1, source="call centre"), None, now=AT).entry
+
+    other = journal.record(scan(1, source="call centre", **changed), verdict(), now=AT)
+
+    assert (other.repeated, other.decided_now, other.entry) == (True, False, first)
+    assert (first.decided, first.asked) == (False, STRAY_TAG)
+    assert journal.tally(TAG) is None
+    completed = journal.record(scan(1, source="call centre"), verdict(), now=AT)
+    assert (completed.decided_now, completed.entry.asked) == (True, STRAY_TAG)
+
+
 def test_who_asked_and_what_the_push_said_are_kept(journal: JournalStore) -> None:
     pushed = journal.record(scan(1, need_anti_fake=False), verdict(), now=AT).entry
     asked = journal.record(scan(2, source="call centre"), verdict(), now=AT).entry
 
     assert (pushed.source, pushed.need_anti_fake) == (None, False)
     assert (asked.source, asked.need_anti_fake) == ("call centre", None)
+    assert (pushed.asked, asked.asked) == (None, STRAY_TAG)
     assert rows(journal) == [pushed, asked]
     assert journal.recall(scan(1).identity) == pushed

@@ -11,7 +11,7 @@ import pytest
 from scanhook.errors import Refused
 from scanhook.registry import RegistryStore
 from tests.contract.engines import Place
-from tests.contract.life import AS_LOADED, batch, change, own, states, undo
+from tests.contract.life import AS_LOADED, batch, change, codes, own, states, undo
 
 PROCESSES, THREADS, CHANGES = 2, 4, 5
 ROOT = Path(__file__).parents[2]
@@ -95,3 +95,31 @@ def test_a_look_up_during_changes_sees_one_of_the_states_and_never_fails(
         finally:
             ended.set()
         assert set.union(*(each.result() for each in watching)) <= {"active", "recalled"}
+
+
+def test_a_look_up_during_changes_never_mixes_what_was_before_and_after(
+    registry: RegistryStore, another: RegistryStore
+) -> None:
+    ended = Event()
+    change(registry, "suspend", batch(registry))
+
+    def watch() -> set[str]:
+        seen = set()
+        while not ended.is_set():
+            found = another.look_up("main", "ean13", "6900873042720", "A1").code
+            seen.add(found.state_at(0.0) if found else "?")
+        return seen
+
+    with ThreadPoolExecutor(2) as threads:
+        watching = [threads.submit(watch) for _ in range(2)]
+        try:
+            for _ in range(20):
+                made = [
+                    change(registry, "stolen", codes(registry, "A1")),
+                    change(registry, "activate", batch(registry)),
+                ]
+                for done in reversed(made):
+                    undo(registry, done.id)
+        finally:
+            ended.set()
+        assert set.union(*(each.result() for each in watching)) <= {"suspended", "stolen"}

@@ -174,24 +174,99 @@ def test_a_new_activation_of_the_batch_lifts_what_came_later(
 
 
 @pytest.mark.parametrize(
-    ("scopes", "before"),
+    ("scopes", "after"),
     [
-        (BY_CODE, "AIAA IIII AA AA"),
-        (BY_RANGE, "AAII IIII AA AA"),
-        (BY_BATCH, "IIII IIII AA AA"),
-        (BY_PRODUCT, "IIII IIII II AA"),
+        (lambda registry: (codes(registry, "A2", "I6"),), "AAAA IAII AA AA"),
+        (BY_RANGE, "AAAA AAII AA AA"),
+        (BY_BATCH, "AAAA AAAA AA AA"),
+        (BY_BATCHES, "AAAA AAAA AA AA"),
     ],
-    ids=["code", "range", "batch", "product"],
+    ids=["codes", "range", "batch", "batches"],
 )
-def test_an_activation_waits_for_its_second(registry: RegistryStore, scopes: Scopes, before: str) -> None:
+def test_an_activation_waits_for_its_second_and_takes_nothing_away_until_then(
+    registry: RegistryStore, another: RegistryStore, scopes: Scopes, after: str
+) -> None:
     done = change(registry, "activate", *scopes(registry), at=SOON)
 
     assert done.details["takes_effect_at"] == SOON
-    assert states(registry, SOON - 0.5) == before
-    change(registry, "activate", *scopes(registry))
-    at_once = states(registry)
-    undo(registry, done.id + 1)
-    assert states(registry, SOON) == at_once
+    assert [states(another, now) for now in (SOON - 0.5, SOON)] == [AS_LOADED, after]
+    later = change(registry, "activate", *scopes(registry), at=SOON + 50)
+    assert [states(another, now) for now in (SOON, SOON + 49.5, SOON + 50)] == [AS_LOADED, AS_LOADED, after]
+    now = change(registry, "activate", *scopes(registry))
+    assert states(another) == after
+    undo(registry, now.id)
+    undo(registry, later.id)
+    assert [states(another, now) for now in (SOON - 0.5, SOON)] == [AS_LOADED, after]
+
+
+def test_one_level_is_activated_whichever_other_waits(registry: RegistryStore, another: RegistryStore) -> None:
+    change(registry, "activate", batch(registry), at=SOON)
+    change(registry, "activate", positions(registry, 5, 6))
+    change(registry, "activate", positions(registry, 7, 7), at=SOON + 50)
+    change(registry, "activate", codes(registry, "I5"), at=SOON + 50)
+    change(registry, "activate", codes(registry, "I8"))
+
+    assert [states(another, now) for now in (AT, SOON)] == ["AAAA AAIA AA AA", "AAAA AAAA AA AA"]
+
+
+@pytest.mark.parametrize("action", ["suspend", "recall", "stolen", "void", "expire"])
+def test_what_became_active_while_something_else_was_said_of_it_stays_so_after_the_undo(
+    registry: RegistryStore, action: str
+) -> None:
+    change(registry, "activate", positions(registry, 5, 8))
+    done = change(registry, action, positions(registry, 5, 8))
+    found = registry.look_up("main", *EAN, "I5").code
+    assert found is not None
+    assert not found.is_issued_at(AT)
+
+    undo(registry, done.id)
+
+    assert states(registry) == "AAAA AAAA AA AA"
+
+
+ALREADY = (
+    "it is activated already, and would not be until that time: for codes that came in later, name their range of "
+    "positions"
+)
+
+
+@pytest.mark.parametrize(
+    ("scopes", "sentence"),
+    [
+        (lambda registry: (codes(registry, "I7", "I6"),), ALREADY),
+        (lambda registry: (positions(registry, 5, 7),), f"positions 6-6: {ALREADY}"),
+        (lambda registry: (batch(registry, "B-2"), batch(registry)), ALREADY),
+    ],
+    ids=["codes", "range", "batches"],
+)
+def test_what_is_activated_is_not_activated_later(registry: RegistryStore, scopes: Scopes, sentence: str) -> None:
+    change(registry, "activate", codes(registry, "I6"))
+    change(registry, "activate", positions(registry, 6, 6))
+    change(registry, "activate", batch(registry))
+
+    assert refused(registry, "activate", *scopes(registry), at=SOON) == sentence
+
+
+def test_codes_that_came_in_later_are_activated_at_a_time_by_their_range(
+    registry: RegistryStore, another: RegistryStore, tmp_path: Path, pepper: Pepper
+) -> None:
+    change(registry, "activate", batch(registry))
+    lines = [f"{line},B-1" for line in ean_lines("J9", status="inactive")]
+    load(registry, tmp_path / "more.csv", pepper, *lines, header=f"{HEADER},batch")
+    assert refused(registry, "activate", batch(registry), at=SOON) == ALREADY
+
+    change(registry, "activate", positions(registry, 1, 9), at=SOON)
+
+    code = another.look_up("main", *EAN, "J9").code
+    assert code is not None
+    assert [code.state_at(now) for now in (SOON - 0.5, SOON)] == ["issued", "active"]
+    assert [states(another, now) for now in (SOON - 0.5, SOON)] == ["AAAA AAAA AA AA"] * 2
+
+
+def test_a_product_is_never_activated_later(registry: RegistryStore) -> None:
+    assert refused(registry, "activate", whole(registry), at=SOON) == (
+        "a product can only be activated now: set the time for its batches"
+    )
 
 
 @pytest.mark.parametrize(
@@ -291,11 +366,12 @@ def refused(registry: RegistryStore, action: str, *scopes: Scope, at: int | None
 
 @pytest.mark.parametrize("order", [("A1", "A2", "A3"), ("A2", "A1", "A3"), ("A1", "A3", "A2")])
 def test_a_refused_code_anywhere_in_a_list_changes_nothing(registry: RegistryStore, order: tuple[str, ...]) -> None:
-    void = change(registry, "void", codes(registry, "A2"))
+    change(registry, "void", codes(registry, "A2"))
 
-    sentence = refused(registry, "activate", codes(registry, *order))
-
-    assert sentence == (f"what is void cannot be changed by activate: if it was a mistake, undo the change {void.id}")
+    assert refused(registry, "activate", codes(registry, *order)) == (
+        "what is void cannot be changed by activate: if that was a mistake, undo the change that made it void, see "
+        "`scanhook batches history`"
+    )
     assert states(registry) == "AVAA IIII AA AA"
 
 
@@ -309,10 +385,11 @@ def test_an_unknown_code_anywhere_in_a_list_changes_nothing(registry: RegistrySt
 @pytest.mark.parametrize(("first", "last"), [(1, 8), (5, 5), (4, 6), (1, 5)])
 def test_a_refused_piece_of_a_range_changes_nothing(registry: RegistryStore, first: int, last: int) -> None:
     change(registry, "suspend", positions(registry, 2, 3))
-    stolen = change(registry, "stolen", positions(registry, 5, 5))
+    change(registry, "stolen", positions(registry, 5, 5))
 
     assert refused(registry, "recall", positions(registry, first, last)) == (
-        f"positions 5-5: what is stolen cannot be changed by recall: if it was a mistake, undo the change {stolen.id}"
+        "positions 5-5: what is stolen cannot be changed by recall: if that was a mistake, undo the change that made "
+        "it stolen, see `scanhook batches history`"
     )
 
 
@@ -355,8 +432,9 @@ def test_a_range_beyond_its_batch_is_refused(registry: RegistryStore) -> None:
 @pytest.mark.parametrize("scopes", [BY_CODE, BY_RANGE, BY_BATCH, BY_PRODUCT], ids=["code", "range", "batch", "product"])
 def test_a_time_in_the_past_is_refused_at_every_level(registry: RegistryStore, scopes: Scopes) -> None:
     for action in ("activate", "expire"):
-        sentence = refused(registry, action, *scopes(registry), at=int(AT))
-        assert sentence.endswith("the time is in the past: leave it out to change the state now")
+        if (action, scopes) != ("activate", BY_PRODUCT):
+            sentence = refused(registry, action, *scopes(registry), at=int(AT))
+            assert sentence.endswith("the time is in the past: leave it out to change the state now")
 
 
 def test_a_product_that_is_not_there_is_refused(registry: RegistryStore) -> None:
@@ -512,7 +590,8 @@ def test_an_undo_is_not_undone(registry: RegistryStore) -> None:
 
 
 def test_settings_are_not_undone(registry: RegistryStore) -> None:
-    registry.save_product(replace(product(registry), qr_prefix="http://p.url.cn/"), who="mei", why="printing")
+    read = product(registry)
+    registry.save_product(replace(read, qr_prefix="http://p.url.cn/"), was=read, who="mei", why="printing")
     (done, *_) = registry.changes()
 
     with pytest.raises(Refused) as error:
@@ -602,8 +681,8 @@ def test_the_history_names_what_a_change_was_about(
 def test_settings_and_new_products_are_in_the_history(registry: RegistryStore) -> None:
     cups = replace(product(registry), id=b"\x09" * 8, key_str="cups", loading=True)
     registry.add_product(cups, who="mei", why="spring")
-    registry.save_product(replace(cups, loading=False, qr_prefix="x"), who="li", why="all in")
-    registry.save_product(replace(cups, loading=False, qr_prefix="x"), who="li", why="nothing new")
+    registry.save_product(replace(cups, loading=False, qr_prefix="x"), was=cups, who="li", why="all in")
+    registry.save_product(replace(cups, loading=False, qr_prefix="x"), was=cups, who="li", why="nothing new")
 
     changed, added = registry.changes(product=cups)
 

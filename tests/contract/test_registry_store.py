@@ -11,16 +11,19 @@ import pytest
 from scanhook.errors import PepperMismatch, Refused
 from scanhook.message import CodeResult
 from scanhook.registry import (
+    Action,
     CodeRecord,
     CodeRow,
     LookUp,
     Mark,
     Normalisation,
+    Order,
     Part,
     Pile,
     Product,
     Reason,
     RegistryStore,
+    Scope,
     State,
     open_registry,
 )
@@ -133,23 +136,84 @@ def test_settings_can_be_changed(registry: RegistryStore, another: RegistryStore
     registry.add_product(product())
     changed = product(loading=True, verdicts={Reason.ACTIVE: None}, normalisation=Normalisation.parse("none"))
 
-    registry.save_product(changed)
+    assert registry.save_product(changed, was=product()) == changed
 
     assert registry.find_product("main", *EAN) == changed
     assert another.look_up("main", *EAN, "").product == changed
 
 
+def test_what_two_set_at_once_is_set_both(registry: RegistryStore, another: RegistryStore) -> None:
+    read = registry.add_product(product(verdicts={Reason.VOID: None, Reason.STOLEN: CodeResult.NOT_ACTIVE}))
+
+    registry.save_product(replace(read, verdicts={**read.verdicts, Reason.RECALLED: CodeResult.FAKE}), was=read)
+    another.save_product(replace(read, loading=True, verdicts={Reason.VOID: None}), was=read)
+
+    expected = product(loading=True, verdicts={Reason.VOID: None, Reason.RECALLED: CodeResult.FAKE})
+    assert registry.find_product("main", *EAN) == expected
+    assert another.look_up("main", *EAN, "").product == expected
+
+
 def test_rules_are_fixed_by_the_first_code(registry: RegistryStore, pepper: Pepper, tmp_path: Path) -> None:
     registry.add_product(product())
-    registry.save_product(product(normalisation=Normalisation.parse("upper")))
+    upper = product(normalisation=Normalisation.parse("upper"))
+    registry.save_product(upper, was=product())
     load(registry, tmp_path / "codes.csv", pepper, *ean_lines("a1"))
 
     with pytest.raises(Refused, match=r"fixed \(upper\) since its first code was loaded.*another product"):
-        registry.save_product(product(normalisation=Normalisation.parse("none"), loading=True))
-    registry.save_product(product(normalisation=Normalisation.parse("upper"), qr_prefix="x"))
+        registry.save_product(product(normalisation=Normalisation.parse("none"), loading=True), was=upper)
+    registry.save_product(replace(upper, qr_prefix="x"), was=upper)
 
     found = registry.find_product("main", *EAN)
     assert found == product(normalisation=Normalisation.parse("upper"), qr_prefix="x")
+
+
+def test_rules_are_fixed_while_an_import_is_not_finished(registry: RegistryStore, pepper: Pepper) -> None:
+    registry.add_product(product())
+    import_id, rows = leave_unfinished(registry, pepper, "A1")
+    upper = product(normalisation=Normalisation.parse("upper"))
+
+    with pytest.raises(Refused) as refused:
+        registry.save_product(upper, was=product())
+    assert str(refused.value) == (
+        "an import of ean13/6900873042720 has begun with its normalisation (trim,width) and is not finished: finish "
+        "it, or give it up with `scanhook imports drop`"
+    )
+    loading = registry.save_product(product(loading=True), was=product())
+    assert registry.find_product("main", *EAN) == loading == product(loading=True)
+
+    give_up(registry, import_id, rows)
+    assert registry.save_product(upper, was=product()) == replace(upper, loading=True)
+
+
+def test_a_mark_that_was_set_meanwhile_is_not_overwritten_by_settings(
+    registry: RegistryStore, another: RegistryStore
+) -> None:
+    read = registry.add_product(product())
+    order = Order(action=Action.RECALL, scopes=(Scope(product=read),), who="mei", why="tested")
+    done = another.change(order)
+
+    saved = registry.save_product(replace(read, loading=True), was=read)
+
+    assert saved == registry.find_product("main", *EAN)
+    assert saved == replace(read, loading=True, mark=Mark(state=State.RECALLED, change_id=done.id))
+
+
+def test_settings_that_somebody_has_set_already_are_not_set_again(
+    registry: RegistryStore, another: RegistryStore
+) -> None:
+    read = registry.add_product(product())
+    registry.save_product(replace(read, qr_prefix="x"), was=read, who="mei", why="printing")
+    history = registry.changes()
+
+    another.save_product(replace(read, qr_prefix="x"), was=read, who="li", why="printing")
+
+    assert registry.changes() == history
+
+
+def test_settings_of_a_product_that_is_not_there_are_refused(registry: RegistryStore) -> None:
+    with pytest.raises(Refused, match="the product is not there any more"):
+        registry.save_product(product(loading=True), was=product())
+    assert registry.changes() == []
 
 
 def test_a_code_is_found_by_its_normal_form(registry: RegistryStore, pepper: Pepper, tmp_path: Path) -> None:
@@ -203,7 +267,7 @@ def test_times_of_a_batch_come_with_the_code(
 
     assert code is not None
     assert code.below == (Mark(activates_at=1000, expires_at=2000),)
-    assert [code.state_at(now) for now in (999.0, 1000.0, 2000.0)] == ["issued", "active", "expired"]
+    assert [code.state_at(now) for now in (999.0, 1999.9, 2000.0)] == ["active", "active", "expired"]
 
 
 @pytest.mark.parametrize(
@@ -247,9 +311,9 @@ def test_own_changes_hold_for_every_look_up_after_them(registry: RegistryStore, 
         assert seen() == [None] * 3
         registry.add_product(product())
         assert seen() == [product()] * 3
-        registry.save_product(product(loading=True))
+        registry.save_product(product(loading=True), was=product())
         assert seen() == [product(loading=True)] * 3
-        thread.submit(registry.save_product, product(qr_prefix="x")).result()
+        thread.submit(registry.save_product, product(qr_prefix="x"), was=product(loading=True)).result()
         assert seen() == [product(qr_prefix="x")] * 3
 
 
@@ -447,7 +511,7 @@ def _added(registry: RegistryStore) -> Product:
 
 def _changed(registry: RegistryStore) -> Product:
     draft = registry.add_product(product())
-    registry.save_product(product(normalisation=Normalisation.parse("upper")))
+    registry.save_product(product(normalisation=Normalisation.parse("upper")), was=draft)
     return draft
 
 

@@ -19,6 +19,11 @@ PRODUCTS = {"ean": EAN, "tea": ("qrcode", "tea")}
 BATCHES = (("ean", "B-1", 16), ("ean", "B-2", 8), ("tea", "B-1", 10), ("tea", "B-3", 6))
 
 
+ACTIONS = ("activate", "suspend", "expire", "recall", "stolen", "void")
+TIMED = {"activate": 0.5, "expire": 0.9}
+"""How often an action is set for a time; of the others it must be refused."""
+
+
 class Walk:
     """One registry in two workers and its model; each step changes both, and looks whether they say the same."""
 
@@ -63,9 +68,9 @@ class Walk:
 
     def change(self) -> None:
         worker = self.dice.choice(self.workers)
-        action = self.dice.choice([*("activate", "suspend") * 3, "expire", "recall", "stolen", "void"])
+        (action,) = self.dice.choices(ACTIONS, weights=(10, 6, 2, 1, 1, 1))
         later = self.now + self.dice.randint(-1, 20)
-        at = later if self.dice.random() < (0.9 if action == "expire" else 0.2) else None
+        at = later if self.dice.random() < TIMED.get(action, 0.1) else None
         places, scopes = self.aim(worker)
         said = self.model.after(action, places, 10**9, at, self.now)
         try:
@@ -77,7 +82,7 @@ class Walk:
         said = self.model.after(action, places, done.id, at, self.now)
         assert said is not None, f"{action} of {places} at {at} must be refused"
         self.model.change(places, said, done.id)
-        self.count(f"{scopes[0].level} {action}")
+        self.count(f"{scopes[0].level} {action}{'' if at is None else ' for a time'}")
 
     def undo(self) -> None:
         recent = sorted(self.model.touched)[-12:]
@@ -122,6 +127,11 @@ class Walk:
             assert (found.batch, found.position) == (code.batch, code.position)
             for now in (self.now, self.now + 10):
                 assert found.state_at(now) == self.model.state(code, now), f"{code} at {now}"
+                assert found.is_issued_at(now) is self.model.is_issued(code, now), f"{code} at {now}"
+        names = {PRODUCTS[product][1]: product for product in PRODUCTS}
+        for batch in worker.batches():
+            activated = self.model.ever_activated(names[batch.product.key_str], batch.name)
+            assert batch.ever_activated is activated, f"{batch.name} of {batch.product.key_str}"
 
     def count(self, outcome: str) -> None:
         self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
@@ -147,5 +157,6 @@ def test_after_any_changes_and_undos_every_code_is_in_the_state_that_a_plain_mod
     assert walk.outcomes["undo refused"] > 5
     assert {outcome.split()[0] for outcome in walk.outcomes} == {"undo", "code", "range", "batch", "product"}
     assert {"range refused", "range suspend", "code activate", "batch activate"} <= walk.outcomes.keys()
+    assert {"range activate for a time", "code activate for a time"} <= walk.outcomes.keys()
     for worker in workers:
         worker.close()

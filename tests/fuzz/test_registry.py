@@ -139,7 +139,9 @@ _numbers = st.one_of(st.none(), st.integers(-2, 6), st.integers())
 
 @fuzzed(200)
 @given(
-    st.fixed_dictionaries({"batch": any_text, "first": _numbers, "last": _numbers, "tags": st.just(())}),
+    st.fixed_dictionaries(
+        {"batch": st.one_of(st.none(), any_text), "first": _numbers, "last": _numbers, "tags": st.just(())}
+    ),
     any_text,
     any_text,
 )
@@ -151,12 +153,14 @@ def test_any_order_is_built_or_refused(scope: dict[str, Any], who: str, why: str
         built.append(Order(action=Action.VOID, scopes=scopes, who=who, why=why))
 
     half = (scope["first"] is None) is not (scope["last"] is None)
-    if half or (scope["first"] is not None and not scope["batch"]):
+    if half or (scope["first"] is not None and scope["batch"] is None):
         with pytest.raises(ValueError, match="a range has"):
             build()
     elif accepted(build):
         (order,) = built
         assert order.who.strip()
         assert (order.who + order.why).isprintable()
+        assert scope["batch"] != ""
+        assert (order.level == "product") is (scope["batch"] is None)
         if order.level == "range":
             assert 1 <= scope["first"] <= scope["last"]

@@ -3,10 +3,12 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from shutil import copytree
+from types import SimpleNamespace
 from typing import Any
 
 import apsw
@@ -17,7 +19,7 @@ from scanhook.journal import Noted, Tally, Wanted, erase_person, kept_of, read_e
 from scanhook.journal.sqlite import SqliteJournal
 from scanhook.message import CodeResult
 from scanhook.registry import Reason
-from scanhook.storage import Pepper, rows_of, schema_of, upgrade
+from scanhook.storage import Pepper, open_file, rows_of, schema_of, upgrade
 from tests.conftest import OPENID
 from tests.journal.scans import AT, PERSON, TAG, scan, verdict, verdict_on_unknown
 
@@ -281,6 +283,7 @@ def test_no_statement_reads_a_whole_table(journal: SqliteJournal, folder: Path, 
         journal.entries_before(3, limit=2, since=AT - 1, until=AT + 1, wanted=wanted)
         journal.counts(since=AT - 1, until=AT + 1, wanted=wanted)
     journal.newest_at()
+    journal.newest_at(pushed=True)
     journal.probe()
     erase_person(journal, OPENID, pepper=pepper, erasures=folder / "erasures", now=AT + 1)
     list(kept_of(journal, PERSON))
@@ -380,3 +383,24 @@ def test_a_journal_that_is_upgraded_under_a_running_service_is_noticed(journal: 
 
     with pytest.raises(SchemaMismatch, match="a newer version"):
         journal.record(scan(), verdict(), now=AT)
+
+
+def test_scans_never_wait_for_a_reader_whom_the_housekeeper_meets(
+    journal: SqliteJournal, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.record(scan(1, openid=OPENID), verdict(), now=AT)
+    backup = open_file(folder / "journal.db")
+    backup.execute("BEGIN")
+    assert rows_of(backup, "SELECT count(*) FROM scans") == [(1,)]
+    # Whoever waits for a reader with the lock for writing in his hand makes scans wait.
+    nobody_waits = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _s: pytest.fail("it waits"))
+    with monkeypatch.context() as patched:
+        patched.setattr("scanhook.storage.sqlite.time", nobody_waits)
+        assert journal.drop_openids(before=AT + 1) == 1
+    assert OPENID.encode() in (folder / "journal.db-wal").read_bytes()
+    backup.close()
+
+    assert journal.drop_openids(before=AT + 1) == 0
+
+    assert OPENID.encode() not in b"".join(file.read_bytes() for file in sorted(folder.iterdir()))
+    assert rows_of(journal.database.connection, "SELECT name FROM meta WHERE name = 'log_is_uncut'") == []

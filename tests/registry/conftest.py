@@ -6,9 +6,11 @@ from shutil import copytree
 
 import pytest
 
+from scanhook.registry import Product
 from scanhook.registry.sqlite import SqliteRegistry
 from scanhook.storage import Pepper
 from tests.registry.codes import CLOCK
+from tests.registry.mints import FRAME
 
 
 @pytest.fixture
@@ -16,3 +18,17 @@ def store(tmp_path: Path, empty_storage: Path, pepper: Pepper) -> Iterator[Sqlit
     opened = SqliteRegistry(Path(copytree(empty_storage, tmp_path / "data")), pepper=pepper, clock=CLOCK)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Path:
+    """Return the folder where the printer's files come to lie."""
+    path = tmp_path / "shelf"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def frame(store: SqliteRegistry) -> Product:
+    """Return a product that can be minted for."""
+    return store.add_product(FRAME, who="tester", why="test")

@@ -1,4 +1,7 @@
-"""Mints and kills itself after a step: ``python -m tests.registry.killed_mint FOLDER FILE STEP``."""
+"""Mints and kills itself after a step: ``python -m tests.registry.killed_mint FOLDER FILE STEP [old]``.
+
+With ``old`` the disk knows no files without a name.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,9 @@ STEPS: dict[str, tuple[Any, str]] = {
     "parts opened": (SqliteRegistry, "ready_import"),
     "handover promised": (SqliteRegistry, "promise_handover"),
     "tags stored": (mint, "load_stacks"),
+    "file standing by": (PrintFile, "stand_by"),
     "codes shown": (SqliteRegistry, "finish_import"),
+    "name taken": (Path, "touch"),
     "file named": (PrintFile, "appear"),
     "handover noted": (SqliteRegistry, "note_handover"),
 }
@@ -39,7 +44,9 @@ def deadly(step: Callable[..., Any]) -> Callable[..., Any]:
     return last
 
 
-def main(folder: str, file: str, step: str) -> None:
+def main(folder: str, file: str, step: str, disk: str = "") -> None:
+    if disk == "old":
+        del os.O_TMPFILE
     target, name = STEPS[step]
     setattr(target, name, deadly(getattr(target, name)))
     loading.FIRST_ROWS = 100

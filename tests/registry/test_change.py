@@ -23,6 +23,7 @@ def order(*scopes: Scope, who: str = "mei", why: str = "shipped") -> Order:
     ("scope", "level"),
     [
         (Scope(product=PRODUCT), "product"),
+        (Scope(product=PRODUCT, batch=None), "product"),
         (Scope(product=PRODUCT, batch="B-7"), "batch"),
         (Scope(product=PRODUCT, batch="B-7", first=1, last=1), "range"),
         (Scope(product=PRODUCT, tags=(b"0123456789",)), "code"),
@@ -43,12 +44,20 @@ def test_a_scope_knows_its_level(scope: Scope, level: str) -> None:
         {"product": PRODUCT, "first": 1, "last": 2},
         {"product": PRODUCT, "batch": "B-7", "first": 1},
         {"product": PRODUCT, "batch": "B-7", "last": 1},
+        {"product": PRODUCT, "batch": None, "first": 1, "last": 2},
     ],
     ids=str,
 )
 def test_half_a_scope_cannot_be_built(part: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"a range has a batch|only single codes can be of several products"):
         Scope(**part)
+
+
+@pytest.mark.parametrize("part", [{}, {"first": 1, "last": 2}, {"tags": (b"0123456789",)}], ids=str)
+def test_an_empty_name_is_no_batch_and_not_the_product(part: dict[str, Any]) -> None:
+    with pytest.raises(Refused) as refused:
+        Scope(product=PRODUCT, batch="", **part)
+    assert str(refused.value) == "a batch has a name: see `scanhook batches list`"
 
 
 @pytest.mark.parametrize(("first", "last"), [(2, 1), (0, 5), (-3, -1), (10**9, 1)])
@@ -77,6 +86,21 @@ def test_an_order_is_of_one_level() -> None:
     for scopes in ((), (BATCH, Scope(product=PRODUCT)), (BATCH, replace(BATCH, first=1, last=2))):
         with pytest.raises(ValueError, match="all of one level"):
             order(*scopes)
+
+
+def test_a_product_is_activated_now_or_not_at_all() -> None:
+    whole, tag = Scope(product=PRODUCT), Scope(tags=(b"0123456789",))
+
+    def at(scope: Scope, action: Action, time: int | None) -> int | None:
+        return Order(action=action, scopes=(scope,), who="mei", why="shipped", at=time).at
+
+    with pytest.raises(Refused) as refused:
+        at(whole, Action.ACTIVATE, AT)
+    assert str(refused.value) == "a product can only be activated now: set the time for its batches"
+    assert at(whole, Action.ACTIVATE, None) is None
+    assert at(whole, Action.EXPIRE, AT) == AT
+    for scope in (BATCH, replace(BATCH, first=1, last=2), tag):
+        assert at(scope, Action.ACTIVATE, AT) == AT
 
 
 @pytest.mark.parametrize("text", ["", " ", "\t"])
@@ -113,7 +137,13 @@ def test_long_words_are_taken_up_to_their_limit() -> None:
 MINTED = Load(state=State.ISSUED, codes=40, loaded_by=3, at=AT, minted=True)
 
 
-def batch(*loads: Load, mark: Mark | None = None, ranged: bool = False, product: Product = PRODUCT) -> Batch:
+def batch(
+    *loads: Load,
+    mark: Mark | None = None,
+    ranged: bool = False,
+    ever_activated: bool = False,
+    product: Product = PRODUCT,
+) -> Batch:
     return Batch(
         id=1,
         product=product,
@@ -123,6 +153,7 @@ def batch(*loads: Load, mark: Mark | None = None, ranged: bool = False, product:
         mark=mark or Mark(),
         pepper_id="7df72aa8",
         ranged=ranged,
+        ever_activated=ever_activated,
     )
 
 
@@ -138,7 +169,7 @@ def test_a_batch_counts_its_loads() -> None:
         (Mark(), {"issued": 40, "active": 2}),
         (Mark(activated_by=4, change_id=4), {"active": 42}),
         (Mark(activated_by=2, change_id=2), {"issued": 40, "active": 2}),
-        (Mark(activated_by=4, activates_at=AT + 1, change_id=4), {"issued": 42}),
+        (Mark(activated_by=4, activates_at=AT + 1, change_id=4), {"issued": 40, "active": 2}),
         (Mark(activated_by=4, activates_at=AT, change_id=4), {"active": 42}),
         (Mark(expires_at=AT, change_id=4), {"expired": 42}),
         (Mark(state=State.RECALLED, change_id=4), {"recalled": 42}),
@@ -160,10 +191,13 @@ def test_a_batch_counts_its_product_in() -> None:
     ("changed", "forgotten"),
     [
         ({}, True),
-        ({"ranged": True}, False),
-        ({"mark": Mark(activated_by=4, change_id=4)}, False),
+        ({"ranged": True}, True),
+        ({"ever_activated": True}, False),
+        ({"ranged": True, "ever_activated": True}, False),
+        ({"mark": Mark(activated_by=4, change_id=4), "ever_activated": True}, False),
         ({"mark": Mark(activated_by=2, change_id=2)}, True),
-        ({"mark": Mark(activated_by=4, activates_at=AT + 9**9, change_id=4)}, False),
+        ({"mark": Mark(activated_by=4, activates_at=AT + 9**9, change_id=4), "ever_activated": True}, False),
+        ({"mark": Mark(expires_at=AT, change_id=4)}, False),
         ({"mark": Mark(state=State.SUSPENDED, change_id=4)}, False),
         ({"mark": Mark(state=State.VOID, change_id=4)}, False),
     ],
@@ -178,6 +212,14 @@ def test_a_minted_batch_that_nobody_activated_is_forgotten(changed: dict[str, An
 )
 def test_a_minted_batch_is_forgotten_after_so_many_hours(now: int, *, forgotten: bool) -> None:
     assert batch().is_forgotten(now, hours=72) is forgotten
+
+
+def test_of_no_hours_no_batch_is_forgotten() -> None:
+    assert not batch().is_forgotten(AT + 9**12, hours=0)
+
+
+def test_a_batch_with_other_codes_that_are_active_is_not_forgotten() -> None:
+    assert not batch(MINTED, replace(MINTED, state=State.ACTIVE, minted=False)).is_forgotten(AT + 9**12, hours=1)
 
 
 def test_the_hours_count_from_its_first_minting() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -20,7 +21,8 @@ from scanhook.registry import (
     check_character,
     import_codes,
 )
-from scanhook.registry.importstore import Phase
+from scanhook.registry.importstore import Import, ImportPlan, Kind, Phase
+from scanhook.registry.loading import drop_import
 from scanhook.registry.sqlite import SqliteRegistry
 from scanhook.storage import Pepper, rows_of
 from tests.registry.codes import AT, CLOCK, EAN, HEADER, code_file, ean_lines, load
@@ -91,6 +93,12 @@ def test_every_code_of_a_file_is_found(store: SqliteRegistry, path: Path, pepper
         ("B-7.gz", "B-7"),
         ("国庆.txt", "国庆.txt"),
         ("x" * 70 + ".csv", "x" * 64),
+        ("x" * 63 + " y.csv", "x" * 63),
+        (".csv", "import"),
+        (".csv.gz", "import"),
+        ("winter .csv", "winter"),
+        ("a\tb.csv", "ab"),
+        (os.fsdecode(b"\xb9\xfa.csv"), "\ufffd\ufffd"),
     ],
 )
 def test_a_batch_is_called_like_its_file(
@@ -290,10 +298,110 @@ def test_skip_bad_leaves_a_registered_code_as_it_was(store: SqliteRegistry, path
 def test_a_file_that_is_imported_twice_brings_nothing_new(store: SqliteRegistry, path: Path, pepper: Pepper) -> None:
     load(store, path, pepper, *ean_lines("A1", "A2"))
 
+    with pytest.raises(Refused, match="this file was imported already, as import 1: see `scanhook imports show 1`"):
+        importing(store, path, pepper)
     report = importing(store, path, pepper, skip_bad=True)
 
     assert (report.codes, report.refused, report.finished) == (0, 2, False)
     assert [rows_in(store, table) for table in ("codes", "parts")] == [2, 1]
+
+
+def test_a_code_that_is_broken_off_in_its_batch_is_refused(store: SqliteRegistry, path: Path, pepper: Pepper) -> None:
+    lines = [
+        f"{line},{batch}" for line, batch in zip(ean_lines("A1", "A2", "A3"), ("aut", "autumn", "aut"), strict=True)
+    ]
+    whole = code_file(path, *lines, header=f"{HEADER},batch").read_bytes()
+    path.write_bytes(whole[: whole.index(b"autumn") + 3].replace(b",aut\n", b",winter\n"))
+
+    report = importing(store, path, pepper, skip_bad=True)
+
+    assert report.rejects is not None
+    assert rejected(report.rejects)[1:] == [
+        (
+            "3",
+            "the file ends within this line, or its last line end is missing: see that the file is whole, "
+            "and end the line",
+        )
+    ]
+    assert [batch.name for batch in store.batches()] == ["winter"]
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_a_last_line_without_an_end_is_taken_where_its_batch_is_known(
+    store: SqliteRegistry, path: Path, pepper: Pepper
+) -> None:
+    lines = [f"{line},winter" for line in ean_lines("A1", "A2", "A3")]
+    path.write_bytes(code_file(path, *lines, header=f"{HEADER},batch").read_bytes().removesuffix(b"\n"))
+
+    assert importing(store, path, pepper).codes == 3
+
+
+@pytest.mark.parametrize("batch", ["winter ", " ", "x" * 65, "a\tb"])
+def test_a_batch_that_no_line_could_name_is_refused(
+    store: SqliteRegistry, path: Path, pepper: Pepper, batch: str
+) -> None:
+    with pytest.raises(Refused, match="the batch is not up to 64 printable characters without blanks at its ends"):
+        importing(store, code_file(path, *ean_lines("A1")), pepper, batch=batch)
+
+
+def queued_import(store: SqliteRegistry) -> Import:
+    plan = ImportPlan(kind=Kind.IMPORT, file="codes.csv", who="lin", why="uploaded")
+    waiting = store.find_import(store.start_import(plan, phase=Phase.QUEUED))
+    assert waiting is not None
+    return waiting
+
+
+def test_an_import_that_waited_is_run_under_its_number(store: SqliteRegistry, path: Path, pepper: Pepper) -> None:
+    report = importing(store, code_file(path, *ean_lines("A1")), pepper, queued=queued_import(store))
+
+    assert (report.import_id, phases(store)) == (1, [Phase.DONE])
+
+
+def test_an_import_that_was_given_up_while_it_waited_is_not_run(
+    store: SqliteRegistry, path: Path, pepper: Pepper
+) -> None:
+    waiting = queued_import(store)
+    with store.importing():  # another one runs
+        drop_import(store, waiting, progress=lambda *_step: None)
+    store.note_progress(waiting.id, phase=Phase.QUEUED, done=0, total=0)
+
+    with pytest.raises(Refused, match="the import 1 does not wait any more: see `scanhook imports show 1`"):
+        importing(store, code_file(path, *ean_lines("A1")), pepper, queued=waiting)
+
+    assert phases(store) == [Phase.DROPPED]
+    assert found(store, "A1") == [None]
+
+
+def test_an_import_that_was_refused_meanwhile_is_not_run(store: SqliteRegistry, path: Path, pepper: Pepper) -> None:
+    waiting = queued_import(store)
+    store.close_import(waiting.id, phase=Phase.REFUSED, report={})
+
+    with pytest.raises(Refused, match="the import 1 does not wait any more"):
+        importing(store, code_file(path, *ean_lines("A1")), pepper, queued=waiting)
+
+    assert phases(store) == [Phase.REFUSED]
+
+
+def test_an_import_that_has_begun_is_not_given_up_as_one_that_waits(store: SqliteRegistry) -> None:
+    waiting = queued_import(store)
+    store.note_progress(waiting.id, phase=Phase.READING, done=0, total=0)
+
+    with pytest.raises(Refused, match="the import 1 is reading by now"):
+        drop_import(store, waiting, progress=lambda *_step: None)
+
+    assert phases(store) == [Phase.READING]
+
+
+def test_an_import_that_begins_while_it_is_given_up_goes_its_way(
+    store: SqliteRegistry, path: Path, pepper: Pepper
+) -> None:
+    waiting = queued_import(store)
+    assert importing(store, code_file(path, *ean_lines("A1")), pepper, queued=waiting).finished
+
+    with pytest.raises(Refused, match="the import 1 is done by now: see `scanhook imports show 1`"):
+        drop_import(store, waiting, progress=lambda *_step: None)
+
+    assert found(store, "A1") == [("codes", 1)]
 
 
 @pytest.mark.parametrize("lines", [(), ("", "")], ids=["no line", "empty lines"])
@@ -431,7 +539,7 @@ def test_rules_that_are_changed_while_codes_are_read_stop_the_import(
 
     def change(what: str, _done: int, _total: int) -> None:
         if what == "read":
-            store.save_product(replace(product, normalisation=Normalisation.parse("upper")))
+            store.save_product(replace(product, normalisation=Normalisation.parse("upper")), was=product)
 
     with pytest.raises(Refused, match="import the file again"):
         importing(store, path, pepper, progress=change)
@@ -466,7 +574,7 @@ def test_too_many_batches_are_refused(
     monkeypatch.setattr("scanhook.registry.intake.PILES_MAX", 2)
     lines = [f"ean13,6900873042720,A{number},active,B-{number}" for number in range(3)]
 
-    with pytest.raises(CodeFileRefused, match="names more than 2 batches"):
+    with pytest.raises(CodeFileRefused, match=r"names more than 2 batches .*: split it into several files"):
         importing(store, code_file(path, *lines, header=f"{HEADER},batch"), pepper)
 
     assert store.find_product("main", *EAN) is None

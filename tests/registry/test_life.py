@@ -1,14 +1,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, permutations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scanhook.errors import Refused
-from scanhook.registry.life import NO_MARK, STATES_BY_STRICTNESS, Action, Mark, State, state_in_force, step, strictest
+from scanhook.registry.life import (
+    NO_MARK,
+    STATES_BY_STRICTNESS,
+    Action,
+    Mark,
+    State,
+    is_issued,
+    state_in_force,
+    step,
+    strictest,
+)
 from tests.fuzz.strategies import fuzzed
 
 NOW = 1_760_000_000.5
@@ -18,6 +28,8 @@ STRICTEST_FIRST = ("void", "stolen", "recalled", "suspended", "expired", "issued
 OF_A_MARK = ("active", "suspended", "recalled", "stolen", "void")
 """The states that a change can write; the two others come from a file or from time."""
 LEVELS = ("product", "batch", "range", "code")
+BELOW = LEVELS[1:]
+"""Those that lift an issued code."""
 
 
 def in_force(loaded_as: str = "active", now: float = NOW, /, **marks: Mark) -> State:
@@ -74,7 +86,7 @@ def test_without_marks_a_code_is_what_its_file_said(loaded_as: str) -> None:
     assert bare == loaded_as
 
 
-@pytest.mark.parametrize("level", ["batch", "range", "code"])
+@pytest.mark.parametrize("level", BELOW)
 @pytest.mark.parametrize(("by", "state"), [(4, "active"), (99, "active"), (3, "issued"), (2, "issued"), (0, "issued")])
 def test_only_an_activation_newer_than_its_load_lifts_an_issued_code(level: str, by: int, state: str) -> None:
     assert in_force("issued", **{level: activated(by)}) == state
@@ -87,7 +99,7 @@ def test_activating_a_product_lifts_no_issued_code(at: int | None) -> None:
     assert in_force("issued", product=activated(99, at), batch=activated(4)) == "active"
 
 
-@pytest.mark.parametrize("level", ["batch", "range", "code"])
+@pytest.mark.parametrize("level", BELOW)
 @pytest.mark.parametrize("state", ["suspended", "recalled", "stolen", "void"])
 def test_a_level_that_forbids_a_code_does_not_activate_it(level: str, state: str) -> None:
     forbidden = Mark(state=State(state), activated_by=9, change_id=10)
@@ -102,30 +114,53 @@ def test_a_suspended_batch_that_was_activated_before_is_lifted_by_its_next_activ
     assert in_force("issued", batch=step(suspended, Action.ACTIVATE, change_id=6, at=None, now=NOW)) == "active"
 
 
-@pytest.mark.parametrize("loaded_as", ["issued", "active"])
-@pytest.mark.parametrize("level", ["batch", "range", "code"])
+@pytest.mark.parametrize("level", BELOW)
 @pytest.mark.parametrize(
     ("now", "state"), [(0.0, "issued"), (SOON - 0.001, "issued"), (SOON, "active"), (SOON + 9e9, "active")]
 )
-def test_an_activation_takes_effect_exactly_at_its_second(loaded_as: str, level: str, now: float, state: str) -> None:
-    assert in_force(loaded_as, now, **{level: activated(4, SOON)}) == state
+def test_an_activation_takes_effect_exactly_at_its_second(level: str, now: float, state: str) -> None:
+    assert in_force("issued", now, **{level: activated(4, SOON)}) == state
 
 
-@pytest.mark.parametrize(("now", "state"), [(SOON - 0.001, "issued"), (SOON, "active")])
-def test_a_product_that_waits_holds_back_its_active_codes(now: float, state: str) -> None:
-    assert in_force("active", now, product=activated(9, SOON)) == state
-    assert in_force("active", now, product=activated(9, SOON), code=activated(10)) == state
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("now", [0.0, SOON - 0.001, SOON])
+def test_an_activation_to_come_takes_nothing_from_what_is_active(level: str, now: float) -> None:
+    assert in_force("active", now, **{level: activated(4, SOON)}) == "active"
 
 
-@pytest.mark.parametrize("loaded_as", ["issued", "active"])
-@pytest.mark.parametrize(("wide", "close"), list(combinations(("batch", "range", "code"), 2)))
-def test_a_closer_level_wins_over_a_wider_one_that_waits(loaded_as: str, wide: str, close: str) -> None:
-    assert in_force(loaded_as, **{wide: activated(9, SOON), close: activated(4)}) == "active"
-    assert in_force(loaded_as, **{wide: activated(4), close: activated(9, SOON)}) == "issued"
+@pytest.mark.parametrize("level", BELOW)
+def test_a_product_that_waits_holds_nothing_back(level: str) -> None:
+    assert in_force("issued", SOON - 1, product=activated(9, SOON), **{level: activated(4)}) == "active"
 
 
-def test_a_closer_activation_older_than_the_load_wins_over_nothing() -> None:
-    assert in_force("active", range=activated(2), batch=activated(9, SOON)) == "issued"
+@pytest.mark.parametrize(("waiting", "reached"), list(permutations(BELOW, 2)))
+def test_one_activation_is_enough_whichever_level_waits(waiting: str, reached: str) -> None:
+    assert in_force("issued", SOON - 1, **{waiting: activated(9, SOON), reached: activated(4)}) == "active"
+    assert in_force("issued", SOON - 1, **{waiting: activated(4, SOON), reached: activated(9, 1)}) == "active"
+    assert in_force("issued", SOON - 1, **{waiting: activated(4, SOON), reached: activated(3)}) == "issued"
+    two = {waiting: activated(4, SOON), reached: activated(5, SOON + 50)}
+    assert [in_force("issued", now, **two) for now in (SOON - 1, SOON, SOON + 50)] == ["issued", "active", "active"]
+
+
+@pytest.mark.parametrize("level", BELOW)
+@pytest.mark.parametrize("state", OF_A_MARK)
+def test_what_was_activated_once_is_issued_no_more_whatever_became_of_it(level: str, state: str) -> None:
+    marks = {
+        "never": Mark(state=State(state), change_id=9),
+        "before its load": Mark(state=State(state), activated_by=3, change_id=9),
+        "at once": Mark(state=State(state), activated_by=4, change_id=9),
+        "soon": Mark(state=State(state), activated_by=4, activates_at=SOON, change_id=9),
+    }
+    below = {name: tuple(mark if level == each else NO_MARK for each in BELOW) for name, mark in marks.items()}
+
+    def names(loaded_as: State, now: float) -> set[str]:
+        return {
+            name for name, each in below.items() if is_issued(loaded_as=loaded_as, loaded_by=3, below=each, now=now)
+        }
+
+    assert names(State.ISSUED, SOON - 0.001) == {"never", "before its load", "soon"}
+    assert names(State.ISSUED, SOON) == {"never", "before its load"}
+    assert names(State.ACTIVE, 0.0) == set()
 
 
 def test_an_activation_that_was_set_before_its_load_never_lifts_the_code() -> None:
@@ -177,9 +212,33 @@ def test_no_level_is_ever_overruled_by_a_milder_one(
         assert rank(state) <= rank(mark.state)
         if mark.expires_at is not None and mark.expires_at <= now:
             assert rank(state) <= rank("expired")
-    lifted = any(mark.state == "active" and mark.activated_by > loaded_by for mark in below)
+    lifted = [mark for mark in below if mark.activated_by > loaded_by and (mark.activates_at or 0) <= now]
     if loaded_as == "issued" and not lifted:
         assert rank(state) <= rank("issued")
+    else:
+        assert state != "issued"
+
+
+@fuzzed(500)
+@given(
+    loaded_as=st.sampled_from([State.ISSUED, State.ACTIVE]),
+    loaded_by=st.integers(0, 9),
+    below=st.lists(marks, min_size=1, max_size=3),
+    at=_times,
+    now=st.integers(0, 9),
+)
+def test_no_activation_makes_a_code_stricter_at_once(
+    loaded_as: State, loaded_by: int, below: list[Mark], at: int | None, now: int
+) -> None:
+    def state(*levels: Mark) -> State:
+        return state_in_force(loaded_as=loaded_as, loaded_by=loaded_by, product=NO_MARK, below=levels, now=now)
+
+    changed, *others = below
+    try:
+        after = step(changed, Action.ACTIVATE, change_id=10, at=at, now=now)
+    except Refused:
+        return
+    assert STRICTEST_FIRST.index(state(after, *others)) >= STRICTEST_FIRST.index(state(*below))
 
 
 # What may follow what.
@@ -215,7 +274,10 @@ def test_every_action_is_taken_or_refused_from_every_state(state: str, action: s
         assert (after.activated_by, after.activates_at) == (8 if action == "activate" else 2, None)
         assert after.expires_at == (1_760_000_000 if action == "expire" else None)
     else:
-        sentence = f"what is {state} cannot be changed by {action}: if it was a mistake, undo the change 5"
+        sentence = (
+            f"what is {state} cannot be changed by {action}: if that was a mistake, undo the change that made it "
+            f"{state}, see `scanhook batches history`"
+        )
         with pytest.raises(Refused) as refused:
             stepped(mark, action)
         assert str(refused.value) == sentence
@@ -233,6 +295,30 @@ def test_an_activation_can_be_set_for_a_time_and_for_now() -> None:
 
     assert later == Mark(state=State.ACTIVE, activated_by=8, activates_at=SOON, change_id=8)
     assert stepped(later, "activate") == Mark(state=State.ACTIVE, activated_by=8, change_id=8)
+
+
+def test_a_time_that_is_still_to_come_can_be_set_anew() -> None:
+    waiting = activated(5, SOON)
+
+    for at in (SOON - 50, SOON + 50):
+        assert stepped(waiting, "activate", at=at) == activated(8, at)
+
+
+@pytest.mark.parametrize("mark", [activated(5), activated(5, 1_760_000_000), activated(5, 1)], ids=str)
+def test_what_is_activated_already_is_not_activated_later(mark: Mark) -> None:
+    with pytest.raises(Refused) as refused:
+        stepped(mark, "activate", at=SOON)
+    assert str(refused.value) == (
+        "it is activated already, and would not be until that time: for codes that came in later, name their range of "
+        "positions"
+    )
+    assert stepped(mark, "activate") == activated(8)
+
+
+def test_an_activation_can_be_set_for_a_time_where_only_an_expiry_was_set() -> None:
+    mark = stepped(Mark(expires_at=SOON, change_id=5), "activate", at=SOON - 1)
+
+    assert mark == Mark(activated_by=8, activates_at=SOON - 1, expires_at=SOON, change_id=8)
 
 
 def test_an_expiry_can_be_set_for_a_time_and_for_now() -> None:
@@ -293,8 +379,27 @@ def test_a_step_is_refused_or_numbered(mark: Mark, action: Action, at: int | Non
     except Refused:
         return
     assert after.change_id == 10
-    assert after.activated_by == (10 if action == "activate" else mark.activated_by)
+    given_up = action not in ("activate", "expire") and mark.is_waiting(now)
+    assert after.activated_by == (10 if action == "activate" else 0 if given_up else mark.activated_by)
     if action == "expire":
         assert after.is_expired(now) is (at is None)
     if action == "activate":
         assert after.is_waiting(now) is (at is not None)
+
+
+def test_what_is_recalled_before_its_time_was_never_active() -> None:
+    planned = step(NO_MARK, Action.ACTIVATE, change_id=4, at=200, now=100)
+
+    recalled = step(planned, Action.RECALL, change_id=5, at=None, now=150)
+
+    assert recalled == Mark(state=State.RECALLED, change_id=5)
+    assert is_issued(loaded_as=State.ISSUED, loaded_by=1, below=(recalled,), now=300)
+
+
+def test_what_is_recalled_after_its_time_was_active() -> None:
+    planned = step(NO_MARK, Action.ACTIVATE, change_id=4, at=200, now=100)
+
+    recalled = step(planned, Action.RECALL, change_id=5, at=None, now=200)
+
+    assert recalled == Mark(state=State.RECALLED, activated_by=4, activates_at=200, change_id=5)
+    assert not is_issued(loaded_as=State.ISSUED, loaded_by=1, below=(recalled,), now=300)

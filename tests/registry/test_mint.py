@@ -1,11 +1,7 @@
 from __future__ import annotations
 
-import csv
 import hashlib
 import random
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,55 +11,25 @@ import pytest
 from pyrage import decrypt, x25519
 
 from scanhook.errors import Refused, StorageError
-from scanhook.registry import ALPHABET, Normalisation, Pile, Product, State, has_right_check
+from scanhook.registry import (
+    ALPHABET,
+    Normalisation,
+    Pile,
+    Product,
+    State,
+    has_right_check,
+    settling,
+)
 from scanhook.registry.agefile import Recipient
 from scanhook.registry.importstore import ImportPlan, Kind
-from scanhook.registry.loading import drop_import
 from scanhook.registry.mint import mint_codes, settle_mints
-from scanhook.registry.mintorder import MINTED_RULES, Minted, MintOrder
+from scanhook.registry.mintorder import MINTED_RULES, MintOrder
 from scanhook.registry.printfile import PrintFile
 from scanhook.registry.sqlite import SqliteRegistry
 from scanhook.storage import Pepper
 from tests.registry.codes import AT, CLOCK
 from tests.registry.killed_mint import STEPS
-
-PREFIX = "http://p.url.cn/5g0B4A90aqc"
-FRAME = Product(id=b"productx", account="main", key_standard="qrcode", key_str="frame", qr_prefix=PREFIX)
-
-
-@pytest.fixture
-def shelf(tmp_path: Path) -> Path:
-    """Return the folder where the printer's files come to lie."""
-    path = tmp_path / "shelf"
-    path.mkdir()
-    return path
-
-
-@pytest.fixture
-def frame(store: SqliteRegistry) -> Product:
-    """Return a product that can be minted for."""
-    return store.add_product(FRAME, who="tester", why="test")
-
-
-def an_order(product: Product, path: Path, **changed: Any) -> MintOrder:
-    order = MintOrder(
-        product=product, batch="spring", codes=300, path=path, taken_by="Mr Li", who="tester", why="for the printer"
-    )
-    return replace(order, **changed)
-
-
-def mint(store: SqliteRegistry, order: MintOrder) -> Minted:
-    return mint_codes(store, order, pepper=Pepper(secret=bytes(range(32))), clock=CLOCK)
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, strict=True))
-
-
-def sql(store: SqliteRegistry, statement: str) -> Any:
-    with store.database.reading() as connection:
-        return connection.execute(statement).get
+from tests.registry.mints import FRAME, PREFIX, an_order, check_untouched, mint, rows, rules_of, sql
 
 
 def test_minted_codes_are_in_the_file_and_known(store: SqliteRegistry, frame: Product, shelf: Path) -> None:
@@ -135,7 +101,7 @@ def test_rules_that_staff_have_set_stay(
     rules: str,
     slips_unseen: bool,  # noqa: FBT001
 ) -> None:
-    store.save_product(replace(frame, normalisation=Normalisation.parse(rules)))
+    store.save_product(replace(frame, normalisation=Normalisation.parse(rules)), was=frame)
     minted = mint(store, an_order(frame, shelf / "spring.csv"))
 
     assert (minted.rules_set, minted.slips_unseen) == (False, slips_unseen)
@@ -244,19 +210,6 @@ def test_a_file_that_is_there_is_left_alone(store: SqliteRegistry, frame: Produc
 
     assert (shelf / "spring.csv").read_text() == "somebody's"
     check_untouched(store)
-    found = store.find_product("main", "qrcode", "frame")
-    assert found
-    assert found.normalisation == Normalisation()
-
-
-def check_untouched(store: SqliteRegistry) -> None:
-    """Find out whether the registry holds nothing of a mint, but the record that it was given up."""
-    assert sql(store, "SELECT count(*) FROM codes") == 0
-    assert sql(store, "SELECT count(*) FROM parts") == 0
-    assert sql(store, "SELECT count(*) FROM batches") == 0
-    assert sql(store, "SELECT count(*) FROM handovers") == 0
-    assert sql(store, "SELECT count(*) FROM imports WHERE shown = 1 OR phase <> 'dropped'") == 0
-    assert list(store.folder.glob("import-*")) == []
 
 
 FAILURES = [
@@ -311,90 +264,60 @@ def test_a_name_that_is_taken_while_codes_are_minted_takes_them_back(
     assert (shelf / "spring.csv").read_text() == "somebody's"
     check_untouched(store)
     # Its codes were visible for a moment, and the history says so.
-    undo, minted, _rules, _added = store.changes()
+    undo, minted, _added = store.changes()
     assert (minted.action, minted.codes, minted.undone_by) == ("mint", 300, undo.id)
     assert (undo.action, undo.who, undo.undoes) == ("undo", "scanhook", minted.id)
     assert minted.details["batch"] == "spring"
 
 
-BEFORE_THE_FILE = list(STEPS)[:-2]
-
-
-@pytest.mark.parametrize("step", list(STEPS))
-def test_a_killed_mint_leaves_neither_file_nor_codes_or_both(
-    store: SqliteRegistry, frame: Product, shelf: Path, step: str
+@pytest.mark.parametrize("failing", ["note_handover", "remove_work"])
+def test_a_mint_whose_file_is_there_has_succeeded_whatever_fails_then(
+    store: SqliteRegistry, frame: Product, shelf: Path, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
-    path = shelf / "spring.csv"
-    command = [sys.executable, "-m", "tests.registry.killed_mint", str(store.folder), str(path), step]
-    killed = subprocess.run(command, check=False, capture_output=True, timeout=60, cwd=Path(__file__).parents[2])
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    appear = PrintFile.appear
 
-    if step in BEFORE_THE_FILE:
-        assert list(shelf.iterdir()) == []
-        assert bool(store.find_batch(frame, "spring")) == (step == "codes shown")
-        assert settle_mints(store) == 1
-        check_untouched(store)
-        assert mint(store, an_order(frame, path)).codes == 300
-    else:
-        assert settle_mints(store) == 0
+    def fail(*_: object, **__: object) -> None:
+        raise StorageError("the disk is full")
+
+    def last(file: PrintFile) -> None:
+        appear(file)
+        monkeypatch.setattr(settling if failing == "remove_work" else SqliteRegistry, failing, fail)
+
+    monkeypatch.setattr(PrintFile, "appear", last)
+    assert mint(store, an_order(frame, shelf / "spring.csv")).change_id > 0
+    monkeypatch.undo()
+
+    batch = store.find_batch(frame, "spring")
+    assert batch
+    assert len(batch.handovers) == (failing == "remove_work")
     assert settle_mints(store) == 0
     batch = store.find_batch(frame, "spring")
     assert batch
-    assert (batch.codes, len(batch.handovers)) == (300, 1)
-    assert list(shelf.iterdir()) == [path]
+    assert len(batch.handovers) == 1
+    assert rules_of(store) == MINTED_RULES
     assert list(store.folder.glob("import-*")) == []
-    assert all(store.look_up("main", "qrcode", "frame", line["serial"]).code for line in rows(path))
-    assert sql(store, "SELECT count(*) FROM codes") == 300
 
 
-def test_codes_whose_file_cannot_be_seen_stay(store: SqliteRegistry, frame: Product, shelf: Path) -> None:
-    path = shelf / "spring.csv"
-    command = [sys.executable, "-m", "tests.registry.killed_mint", str(store.folder), str(path), "file named"]
-    subprocess.run(command, check=False, capture_output=True, timeout=60, cwd=Path(__file__).parents[2])
-    away = shelf.rename(shelf.with_name("away"))
-
-    assert settle_mints(store) == 0
-    assert [mint.is_shown for mint in store.open_mints()] == [True]
-    assert store.find_batch(frame, "spring")
-    away.rename(shelf)
-    assert settle_mints(store) == 0
-    assert list(store.open_mints()) == []
-    path.unlink()  # the printer has it
-    assert settle_mints(store) == 0
-    assert store.find_batch(frame, "spring")
-
-
-def test_the_next_mint_clears_away_what_a_killed_one_has_left(
-    store: SqliteRegistry, frame: Product, shelf: Path
+def test_those_who_look_on_see_how_many_codes_are_made(
+    store: SqliteRegistry, frame: Product, shelf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = shelf / "spring.csv"
-    command = [sys.executable, "-m", "tests.registry.killed_mint", str(store.folder), str(path), "tags stored"]
-    subprocess.run(command, check=False, capture_output=True, timeout=60, cwd=Path(__file__).parents[2])
-    assert sql(store, "SELECT count(*) FROM codes") == 300
+    monkeypatch.setattr("scanhook.registry.mint._NOTE_EVERY_S", 0.0)
+    monkeypatch.setattr("scanhook.registry.mint.BLOCK_CODES", 100)
+    seen: list[tuple[int, int, str]] = []
 
-    mint(store, an_order(frame, path, codes=10))
-    assert sql(store, "SELECT count(*) FROM codes") == 10
+    def look(what: str, _done: int, _total: int) -> None:
+        if what == "mint":
+            (running,) = store.imports()
+            seen.append((running.done, running.total, running.phase))
 
-
-def test_a_killed_mint_can_be_dropped_like_an_import(store: SqliteRegistry, frame: Product, shelf: Path) -> None:
-    path = shelf / "spring.csv"
-    command = [sys.executable, "-m", "tests.registry.killed_mint", str(store.folder), str(path), "tags stored"]
-    subprocess.run(command, check=False, capture_output=True, timeout=60, cwd=Path(__file__).parents[2])
-    (killed,) = store.imports()
-    drop_import(store, killed, progress=lambda _what, _done, _total: None)
-
-    assert sql(store, "SELECT count(*) FROM codes") == 0
-    assert settle_mints(store) == 0
-    check_untouched(store)
-    assert mint(store, an_order(frame, path)).codes == 300
-
-
-def test_a_running_mint_is_not_settled(store: SqliteRegistry, frame: Product, shelf: Path) -> None:
-    with store.importing():
-        store.start_import(ImportPlan(kind=Kind.MINT, file="x", who="tester", why="test", options={"path": "/x"}))
-        assert settle_mints(store) == 0
-        assert [mint.is_shown for mint in store.open_mints()] == [False]
-    assert settle_mints(store) == 1
+    mint_codes(
+        store,
+        an_order(frame, shelf / "spring.csv"),
+        pepper=Pepper(secret=bytes(range(32))),
+        clock=CLOCK,
+        progress=look,
+    )
+    assert seen == [(0, 0, "reading"), (100, 300, "reading"), (200, 300, "reading")]
 
 
 def test_no_slip_of_a_minted_code_is_called_genuine(store: SqliteRegistry, frame: Product, shelf: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from scanhook.registry import ALPHABET, LookUp, Normalisation, Product, RegistryStore, check_character
 from scanhook.registry.life import State
-from scanhook.registry.nearest import Cause, Edit, Nearest, find_nearest
+from scanhook.registry.nearest import Cause, Edit, Nearest, _neighbours, find_nearest
 from scanhook.registry.store import CodeRecord
 from scanhook.storage import Pepper
 
@@ -189,3 +189,7 @@ def test_the_reason_shows_neither_code(pepper: Pepper) -> None:
     near = genuine(pepper, "trim,width", "QQWWEE77").near("QQWWEE78")
     assert near
     assert "QQWWEE" not in repr(near)
+
+
+def test_no_code_shows_in_what_is_tried() -> None:
+    assert "S3CRET" not in repr(list(_neighbours("S3CRET", Normalisation())))

@@ -161,12 +161,42 @@ def test_a_line_that_cannot_be_used_is_told_without_its_code(
     [
         ("B" * 65, "its batch has more than 64 characters"),
         ("B\x08", "its batch holds a character that cannot be printed"),
+        ("winter ", "its batch has blanks at its ends"),
+        (" winter", "its batch has blanks at its ends"),
+        (" ", "its batch has blanks at its ends"),
     ],
 )
 def test_a_batch_that_cannot_be_written_is_refused(tmp_path: Path, batch: str, why: str) -> None:
     path = code_file(tmp_path / "codes.csv", f"ean13,1,A1,active,{batch}", header=f"{HEADER},batch")
 
     assert lines_of(path) == [(2, why)]
+
+
+@pytest.mark.parametrize("first", ["ean13,1,A1,active,winter", '"ean13",1,A1,active,winter'], ids=["", "quoted"])
+@pytest.mark.parametrize(
+    ("end", "cut"),
+    [
+        ("ean13,1,A2,active,aut", True),
+        ("ean13,1,A2,active,", True),
+        ("ean13,1,A2,active,winter", False),
+        ("ean13,2,A2,inactive,winter", False),
+        ("ean13,1,A2,active,aut\n", False),
+        ("ean13,1,A2,active,aut\r", False),
+    ],
+)
+def test_a_last_line_without_an_end_whose_batch_is_new_is_marked(first: str, end: str, *, cut: bool) -> None:
+    parsed = parse_block(f"{first}\n{end}", first_line=2, width=5, batch="b", last=True)
+
+    assert [group.lines[0] for group in parsed.groups if group.cut] == ([3] if cut else [])
+    assert sum(len(group.lines) for group in parsed.groups) == 2
+
+
+def test_only_the_end_of_a_file_that_names_batches_can_be_cut_there() -> None:
+    line = "ean13,1,A1,active"
+
+    assert not parse_block(line, first_line=2, width=4, batch="b", last=True).groups[0].cut
+    assert not parse_block(f"{line},B-7", first_line=2, width=5, batch="b", last=False).groups[0].cut
+    assert parse_block(f"{line},B-7", first_line=2, width=5, batch="b", last=True).groups[0].cut
 
 
 def test_the_longest_texts_are_taken(tmp_path: Path) -> None:

@@ -17,8 +17,9 @@ from scanhook.registry.printfile import (
     PRINT_COLUMNS,
     PrintFile,
     PrintLine,
+    discard_hidden,
+    has_appeared,
     hidden_name,
-    lies_there,
     print_lines,
     read_print_lines,
 )
@@ -66,6 +67,7 @@ def test_a_file_appears_whole_and_for_its_owner_only(tmp_path: Path, disk: str) 
         file.add(b"one")
         file.add(b"two")
         digest = file.seal()
+        file.stand_by()
         assert not path.exists()
         file.appear()
 
@@ -98,25 +100,31 @@ def test_on_other_disks_it_has_a_hidden_name_meanwhile(tmp_path: Path, monkeypat
 
 
 def test_a_disk_without_links_takes_a_file_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError(errno.EPERM, "Operation not permitted")
-
     monkeypatch.delattr(os, "O_TMPFILE")
-    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.delattr(os, "link")
     path = tmp_path / "spring.csv"
     with PrintFile(path) as file:
         file.add(b"one")
         file.seal()
+        file.stand_by()
         file.appear()
-    with PrintFile(tmp_path / "summer.csv") as file:
-        file.seal()
-        (tmp_path / "summer.csv").write_text("somebody's")
-        with pytest.raises(Refused, match="is there already"):
-            file.appear()
-
     assert path.read_bytes() == b"one"
-    assert (tmp_path / "summer.csv").read_text() == "somebody's"
-    assert sorted(tmp_path.iterdir()) == [path, tmp_path / "summer.csv"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_cannot_be_flushed_takes_a_file_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "spring.csv"
+    with PrintFile(path) as file:
+        file.add(b"one")
+        file.seal()
+        monkeypatch.setattr(os, "fsync", refuse)
+        file.stand_by()
+        file.appear()
+    assert path.read_bytes() == b"one"
+
+
+def refuse(*_: object) -> None:
+    raise OSError(errno.EINVAL, "Invalid argument")
 
 
 def test_nothing_is_written_over(tmp_path: Path, disk: str) -> None:
@@ -135,11 +143,77 @@ def test_a_name_that_is_taken_meanwhile_is_not_taken_back(tmp_path: Path, disk: 
     with PrintFile(path) as file:
         file.add(b"one")
         file.seal()
+        file.stand_by()
         path.write_text("somebody's")
         with pytest.raises(Refused, match="is there already"):
             file.appear()
+    assert hidden_name(path).read_text() == "one"
+    discard_hidden(path)
     assert path.read_text() == "somebody's"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_name_is_given_back_when_the_file_cannot_get_it(tmp_path: Path, disk: str) -> None:
+    path = tmp_path / "spring.csv"
+    with PrintFile(path) as file:
+        file.seal()
+        file.stand_by()
+        hidden_name(path).unlink()
+        with pytest.raises(Refused, match=r"spring\.csv cannot be written"):
+            file.appear()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("left", ["taken", "free"])
+def test_a_file_that_stood_by_is_discarded_with_the_name_it_held(tmp_path: Path, disk: str, left: str) -> None:
+    path = tmp_path / "spring.csv"
+    with PrintFile(path) as file:
+        file.add(b"one")
+        file.seal()
+        file.stand_by()
+    assert list(tmp_path.iterdir()) == [hidden_name(path)]
+    if left == "taken":
+        path.touch(mode=0o600)
+    discard_hidden(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_file_of_somebody_else_is_not_discarded(tmp_path: Path) -> None:
+    path = tmp_path / "spring.csv"
+    path.touch(mode=0o600)
+    discard_hidden(path)
+    path.chmod(0o644)
+    hidden_name(path).touch(mode=0o600)
+    discard_hidden(path)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_mint_has_left_is_cleared_by_the_next(tmp_path: Path, disk: str) -> None:
+    path = tmp_path / "spring.csv"
+    hidden_name(path).write_text("left behind")
+    with PrintFile(path) as file:
+        file.add(b"one")
+        file.seal()
+        file.stand_by()
+        file.appear()
+    assert path.read_bytes() == b"one"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_another_mint_is_writing_is_left_alone(tmp_path: Path, disk: str) -> None:
+    path = tmp_path / "spring.csv"
+    with PrintFile(path) as file:
+        file.seal()
+        file.stand_by()
+        with pytest.raises(Refused, match=r"\.spring\.csv\.minting is there already"):
+            PrintFile(path)
+        file.appear()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_name_that_is_too_long_when_hidden_is_told_at_once(tmp_path: Path, disk: str) -> None:
+    with pytest.raises(Refused, match="File name too long"):
+        PrintFile(tmp_path / ("x" * 250))
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path, disk: str) -> None:
@@ -162,6 +236,7 @@ def test_an_encrypted_file_is_hashed_as_it_lies_there(tmp_path: Path, disk: str)
         for _ in range(50):
             file.add(GOOD.encode())
         digest = file.seal()
+        file.stand_by()
         file.appear()
 
     assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -169,20 +244,57 @@ def test_an_encrypted_file_is_hashed_as_it_lies_there(tmp_path: Path, disk: str)
     assert decrypt(path.read_bytes(), [PRINTER]) == GOOD.encode() * 50
 
 
-def test_a_file_is_known_again_by_its_digest(tmp_path: Path) -> None:
-    path = tmp_path / "spring.csv"
-    digest = hashlib.sha256(b"one").hexdigest()
-    assert lies_there(path, sha256=digest) is False
-    path.write_bytes(b"two")
-    assert lies_there(path, sha256=digest) is False
-    path.write_bytes(b"one")
-    assert lies_there(path, sha256=digest) is True
+DIGEST = hashlib.sha256(b"one").hexdigest()
 
 
-def test_where_a_file_cannot_be_seen_nothing_is_said_of_it(tmp_path: Path) -> None:
-    assert lies_there(tmp_path / "stick" / "spring.csv", sha256="") is None
-    (tmp_path / "spring.csv").mkdir()
-    assert lies_there(tmp_path / "spring.csv", sha256="") is None
+@pytest.fixture
+def standing_by(tmp_path: Path) -> tuple[Path, str]:
+    """Return the name of a file that stands by, and what knows its folder."""
+    path = tmp_path / "shelf" / "spring.csv"
+    path.parent.mkdir()
+    with PrintFile(path) as file:
+        file.add(b"one")
+        file.seal()
+        file.stand_by()
+    return path, file_folder(path)
+
+
+def file_folder(path: Path) -> str:
+    with PrintFile(path.with_name("other.csv")) as file:
+        return file.folder
+
+
+def test_a_file_that_stands_by_has_not_appeared(standing_by: tuple[Path, str]) -> None:
+    path, folder = standing_by
+    assert has_appeared(path, sha256=DIGEST, folder=folder) is False
+    assert has_appeared(path, sha256=DIGEST, folder="another") is False
+
+
+def test_a_file_that_got_its_name_has_appeared_wherever_it_is_now(standing_by: tuple[Path, str]) -> None:
+    path, folder = standing_by
+    hidden_name(path).rename(path)
+    assert has_appeared(path, sha256=DIGEST, folder=folder) is True
+    assert has_appeared(path, sha256=DIGEST, folder="another") is True
+    path.write_bytes(b"edited")
+    assert has_appeared(path, sha256=DIGEST, folder=folder) is True
+    path.unlink()
+    assert has_appeared(path, sha256=DIGEST, folder=folder) is True
+    hidden_name(path).write_text("another mint's")
+    assert has_appeared(path, sha256=DIGEST, folder=folder) is True
+
+
+def test_of_a_file_in_a_folder_that_cannot_be_seen_nothing_is_said(standing_by: tuple[Path, str]) -> None:
+    path, folder = standing_by
+    path.parent.rename(path.parent.with_name("away"))
+    assert has_appeared(path, sha256=DIGEST, folder=folder) is None
+    path.parent.mkdir()
+    assert has_appeared(path, sha256=DIGEST, folder=folder) is None
+    path.parent.rmdir()
+    path.parent.with_name("away").rename(path.parent)
+    assert has_appeared(path, sha256=DIGEST, folder=folder) is False
+    hidden_name(path).unlink()
+    hidden_name(path).mkdir()
+    assert has_appeared(path, sha256=DIGEST, folder=folder) is None
 
 
 def test_a_printers_file_is_read_again(tmp_path: Path) -> None:
@@ -203,6 +315,7 @@ def test_an_encrypted_file_is_read_with_its_key_only(tmp_path: Path) -> None:
     with PrintFile(path, recipient=KEY) as file:
         file.add(GOOD.encode())
         file.seal()
+        file.stand_by()
         file.appear()
 
     assert len(read(path, identities=Identities(keys=(PRINTER,)))) == 1

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from scanhook.message import CodeResult
-from scanhook.registry import ACCOUNT_REASONS, DEFAULT_VERDICTS, Mark, Product, Reason, State
+from scanhook.registry import ACCOUNT_REASONS, DEFAULT_VERDICTS, Mark, Normalisation, Product, Reason, State
+from scanhook.registry.product import merged
 
 # The table of DESIGN.md, section 4.
 DEFAULTS = {
@@ -69,3 +70,60 @@ def test_a_name_that_can_be_written_is_taken(text: str) -> None:
 
 def test_a_new_product_says_nothing_against_its_codes() -> None:
     assert product().mark == Mark(state=State.ACTIVE, activated_by=0, activates_at=None, expires_at=None, change_id=0)
+
+
+# What somebody wants to change, while somebody else has changed it.
+
+READ = {
+    "loading": False,
+    "normalisation": Normalisation.parse("trim"),
+    "qr_prefix": "http://a.cn/",
+    "verdicts": {Reason.VOID: None, Reason.STOLEN: CodeResult.NOT_ACTIVE},
+}
+THERE = {
+    "loading": True,
+    "normalisation": Normalisation.parse("upper"),
+    "qr_prefix": "http://b.cn/",
+    "verdicts": {Reason.VOID: CodeResult.REAL, Reason.EXPIRED: CodeResult.FAKE},
+}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "changed"),
+    [
+        ({}, {}),
+        ({"loading": True}, {"loading": True}),
+        ({"normalisation": Normalisation.parse("check")}, {"normalisation": Normalisation.parse("check")}),
+        ({"qr_prefix": ""}, {"qr_prefix": ""}),
+        # A verdict that is wanted, another, and one that is to be the default again.
+        (
+            {"verdicts": {Reason.VOID: None, Reason.STOLEN: CodeResult.NOT_ACTIVE, Reason.ACTIVE: None}},
+            {"verdicts": {Reason.VOID: CodeResult.REAL, Reason.EXPIRED: CodeResult.FAKE, Reason.ACTIVE: None}},
+        ),
+        (
+            {"verdicts": {Reason.VOID: CodeResult.NOT_ACTIVE, Reason.STOLEN: CodeResult.NOT_ACTIVE}},
+            {"verdicts": {Reason.VOID: CodeResult.NOT_ACTIVE, Reason.EXPIRED: CodeResult.FAKE}},
+        ),
+        ({"verdicts": {Reason.STOLEN: CodeResult.NOT_ACTIVE}}, {"verdicts": {Reason.EXPIRED: CodeResult.FAKE}}),
+        ({"verdicts": {}}, {"verdicts": {Reason.EXPIRED: CodeResult.FAKE}}),
+        (
+            {"verdicts": {Reason.VOID: None, Reason.STOLEN: None}},
+            {"verdicts": {Reason.VOID: CodeResult.REAL, Reason.EXPIRED: CodeResult.FAKE, Reason.STOLEN: None}},
+        ),
+    ],
+    ids=str,
+)
+def test_only_what_somebody_changes_is_changed(wanted: dict[str, Any], changed: dict[str, Any]) -> None:
+    recalled = Mark(state=State.RECALLED, change_id=9)
+    there = product(**THERE, mark=recalled)
+
+    done = merged(there, was=product(**READ), wanted=product(**{**READ, **wanted}))
+
+    assert done == product(**{**THERE, **changed}, mark=recalled)
+
+
+def test_a_mark_is_no_setting() -> None:
+    active, void = product(), product(mark=Mark(state=State.VOID, change_id=3))
+
+    assert merged(active, was=active, wanted=void) == active
+    assert merged(void, was=void, wanted=active) == void

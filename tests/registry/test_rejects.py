@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scanhook.errors import CodeFileRefused
+from scanhook.errors import CodeFileRefused, StorageError
 from scanhook.registry.rejects import Rejects
 
 
@@ -68,6 +68,62 @@ def test_what_a_killed_import_has_gathered_is_found_again(rejects: Rejects, tmp_
         "7,second",
         "9,its code stands in line 4 already",
     ]
+
+
+@pytest.mark.usefixtures("many_files")
+def test_a_line_that_is_taken_again_after_a_kill_is_there_once(rejects: Rejects, tmp_path: Path) -> None:
+    rejects.add(5, "first")
+    rejects.add(9, "second")
+    rejects.flush()
+    with (tmp_path / "work" / "rejects-00003").open("ab") as file:
+        file.write(b"half")  # a record that was being written
+
+    again = Rejects(tmp_path / "work")
+    again.take_up()
+    assert again.count == 2
+    for line in (9, 10, 5):
+        again.add(line, "second" if line > 5 else "first")
+    again.recount()
+    again.write(tmp_path / "rejects.csv")
+
+    assert again.count == 3
+    assert (tmp_path / "rejects.csv").read_text().splitlines() == ["line,reason", "5,first", "9,second", "10,second"]
+
+
+@pytest.mark.usefixtures("many_files")
+def test_no_line_is_on_the_disk_before_its_reason(
+    rejects: Rejects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rejects.add(5, "first")
+    rejects.flush()
+    kept = (tmp_path / "work" / "reasons.json").read_bytes()
+    rejects.add(9, "second")
+
+    def killed(_path: Path, _target: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pathlib.Path.replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            rejects.flush()
+
+    assert (tmp_path / "work" / "reasons.json").read_bytes() == kept
+    again = Rejects(tmp_path / "work")
+    again.take_up()
+    assert again.count == 1
+
+
+@pytest.mark.parametrize("content", [None, "", "[", "7"])
+def test_reasons_that_are_gone_or_damaged_are_told(rejects: Rejects, tmp_path: Path, content: str | None) -> None:
+    rejects.add(5, "first")
+    rejects.flush()
+    path = tmp_path / "work" / "reasons.json"
+    path.unlink()
+    if content is not None:
+        path.write_text(content)
+
+    with pytest.raises(StorageError, match=r"reasons\.json is gone or damaged"):
+        Rejects(tmp_path / "work").take_up()
 
 
 def test_reasons_without_number_do_not_fill_memory(

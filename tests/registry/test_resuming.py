@@ -13,9 +13,11 @@ import pytest
 
 from scanhook.errors import Refused, StorageError
 from scanhook.registry import ImportReport, State, import_codes
-from scanhook.registry.importstore import Phase
+from scanhook.registry.importstore import ImportPlan, Kind, Phase
 from scanhook.registry.loading import drop_import
+from scanhook.registry.sorting import take_stack
 from scanhook.registry.sqlite import SqliteRegistry
+from scanhook.registry.sqlite_check import contradictions
 from scanhook.storage import Pepper, rows_of
 from tests.registry.codes import CLOCK, EAN, code_file, ean_lines
 
@@ -178,16 +180,171 @@ def test_other_options_begin_another_import(store: SqliteRegistry, path: Path, p
 
 
 @pytest.mark.usefixtures("small_steps")
-def test_a_file_that_has_changed_is_begun_anew(store: SqliteRegistry, path: Path, pepper: Pepper) -> None:
+def test_another_file_of_the_same_name_leaves_a_stopped_import_alone(
+    store: SqliteRegistry, path: Path, pepper: Pepper
+) -> None:
+    leave_half(store, path, pepper, *CODES)
+    before = path.read_bytes()
+
+    report = importing(store, code_file(path, *ean_lines("B2", "B1")), pepper)
+
+    assert (report.went_on_at, report.codes, report.others) == (None, 2, (1,))
+    assert found(store, "B2", "B1", "A0") == [("codes", 7), ("codes", 8), None]
+    assert phases(store) == [Phase.DONE, Phase.LOADING]
+    path.write_bytes(before)
+    report = importing(store, path, pepper)
+    assert (report.import_id, report.codes, report.others) == (1, 6, ())
+    assert report.went_on_at is not None
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_a_comparison_that_is_killed_loses_no_refusal(
+    store: SqliteRegistry, path: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    importing(store, code_file(path.with_name("first.csv"), *ean_lines("Z1")), pepper)
+    leave_half(store, path, pepper, *CODES)
+    importing(store, code_file(path.with_name("other.csv"), *ean_lines("A3", "A4", status="inactive")), pepper)
+    kept = path.with_name("codes.csv.rejects.csv")
+    wanted = "line,reason\n5,its code is registered already\n6,its code is registered already\n"
+
+    # Killed between two stacks, before the folder is sealed again, and once more before anything is refused.
+    for where in ("comparing.take_stack", "workfolder.WorkFolder.seal", "rejects.Rejects.write"):
+        with monkeypatch.context() as patched:
+            patched.setattr(f"scanhook.registry.{where}", second_time_stopped(where))
+            with pytest.raises(Stop):
+                importing(store, path, pepper)
+        assert phases(store)[1] is Phase.LOADING
+
+    report = importing(store, path, pepper)
+
+    assert (report.finished, report.codes, report.refused) == (False, 0, 2)
+    assert kept.read_text() == wanted
+    assert found(store, "A0", "A3") == [None, ("other", 1)]
+
+
+def second_time_stopped(where: str) -> Callable[..., None]:
+    """Return a step that is done once, where it is one of several, and then stops everything."""
+    turns = iter([take_stack]) if where.endswith("take_stack") else iter([])
+
+    def step(*arguments: Any) -> None:
+        turn = next(turns, None)
+        if turn is None:
+            raise Stop
+        turn(*arguments)
+
+    return step
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_with_skip_bad_a_killed_comparison_counts_what_is_left(
+    store: SqliteRegistry, path: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code_file(path, *ean_lines(*CODES))
+    with pytest.raises(Stop):
+        importing(store, path, pepper, progress=stop_at("load", 4), skip_bad=True)
+    importing(store, code_file(path.with_name("other.csv"), *ean_lines("A3", "A4")), pepper)
+    with monkeypatch.context() as patched:
+        patched.setattr("scanhook.registry.comparing.take_stack", second_time_stopped("take_stack"))
+        with pytest.raises(Stop):
+            importing(store, path, pepper, skip_bad=True)
+
+    report = importing(store, path, pepper, skip_bad=True)
+
+    assert (report.finished, report.codes, report.refused) == (True, 4, 2)
+    assert [(batch.name, batch.codes) for batch in store.batches()] == [("codes", 4), ("other", 2)]
+    assert list(contradictions(store.database.connection, quick=False, tell=lambda *_step: None)) == []
+
+
+@pytest.mark.usefixtures("small_steps")
+@pytest.mark.parametrize("lost", ["sorted-000", "reasons.json"])
+def test_an_import_that_has_lost_a_file_is_begun_anew(
+    store: SqliteRegistry, path: Path, pepper: Pepper, lost: str
+) -> None:
+    leave_half(store, path, pepper, *CODES)
+    (store.folder / "import-1" / lost).unlink()
+
+    report = importing(store, path, pepper)
+
+    assert (report.codes, report.went_on_at) == (6, None)
+    assert phases(store) == [Phase.DONE, Phase.DROPPED]
+    assert found(store, "A0") != [None]
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_an_import_whose_folder_cannot_be_read_now_is_kept(
+    store: SqliteRegistry, path: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
+) -> None:
     leave_half(store, path, pepper, *CODES)
 
-    report = importing(store, code_file(path, *ean_lines("A5", "B1")), pepper)
+    def broken(*_: object, **__: object) -> str:
+        raise OSError(24, "Too many open files")
 
-    assert (report.went_on_at, report.codes) == (None, 2)
-    assert found(store, "A5", "B1", "A0") == [("codes", 1), ("codes", 2), None]
-    assert phases(store) == [Phase.DONE, Phase.DROPPED]
-    assert rows_in(store, "codes") == 2
+    with monkeypatch.context() as patched:
+        patched.setattr("pathlib.Path.read_text", broken)
+        for give_up in (importing, drop_first):
+            with pytest.raises(StorageError, match=r"Too many open files.*nothing of the import is lost"):
+                give_up(store, path, pepper)
+
+    report = importing(store, path, pepper)
+    assert (report.import_id, report.codes) == (1, 6)
+    assert report.went_on_at is not None
+
+
+def drop_first(store: SqliteRegistry, _path: Path, _pepper: Pepper) -> None:
+    found = store.find_import(1)
+    assert found is not None
+    drop_import(store, found, progress=lambda *_step: None)
+
+
+def test_whoever_still_takes_a_finished_import_for_one_that_waits_changes_nothing(
+    store: SqliteRegistry, path: Path, pepper: Pepper
+) -> None:
+    importing(store, code_file(path, *ean_lines("A1")), pepper)
+    done = store.find_import(1)
+    pile = store.parts_of(1)[0].pile
+
+    assert not store.note_progress(1, phase=Phase.QUEUED, done=0, total=0)
+    with pytest.raises(Refused, match="the import 1 is done by now"):
+        store.close_import(1, phase=Phase.FAILED, report={})
+    with pytest.raises(Refused, match="the import 1 is done by now"):
+        store.ready_import(1, [pile], digest=b"", total=1, report={})
+    with pytest.raises(Refused, match="the import 1 is done by now"):
+        store.finish_import(1, [1], report={})
+    with pytest.raises(Refused, match="the import 1 is done by now"), store.loading(1):
+        pass
+
+    assert store.find_import(1) == done
+    assert found(store, "A1") == [("codes", 1)]
+
+
+def test_a_folder_that_cannot_be_deleted_stops_no_other_import(
+    store: SqliteRegistry, path: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(folder: Path) -> None:
+        raise OSError(13, "Permission denied", str(folder))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("shutil.rmtree", lambda folder: refused(folder) if folder.exists() else None)
+        assert importing(store, code_file(path, *ean_lines("A1")), pepper).finished
+        assert (store.folder / "import-1").exists()
+
+        assert importing(store, code_file(path, *ean_lines("A2")), pepper).finished
+
+    importing(store, code_file(path, *ean_lines("A3")), pepper)
     assert list(store.folder.glob("import-*")) == []
+
+
+@pytest.mark.parametrize("kind", [Kind.IMPORT, Kind.MINT])
+def test_the_folder_of_a_mint_is_left_to_the_mint(
+    store: SqliteRegistry, path: Path, pepper: Pepper, kind: Kind
+) -> None:
+    number = store.start_import(ImportPlan(kind=kind, file="codes.csv", who="lin", why=""))
+    store.close_import(number, phase=Phase.FAILED, report={})
+    (store.folder / "import-1").mkdir()
+
+    importing(store, code_file(path, *ean_lines("A1")), pepper)
+
+    assert (store.folder / "import-1").exists() is (kind is Kind.MINT)
 
 
 @pytest.mark.usefixtures("small_steps")
@@ -333,7 +490,7 @@ def test_a_product_of_a_stopped_import_can_neither_be_added_nor_is_it_there(
         store.add_product(product)
 
     importing(store, path, pepper)
-    store.save_product(replace(product, loading=True))
+    store.save_product(replace(product, loading=True), was=product)
     assert store.find_product("main", *EAN) == replace(product, loading=True)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scanhook.errors import StorageError
+from scanhook.errors import Refused, StorageError
 from scanhook.registry.guessing import WAYS
 from scanhook.registry.sorting import GUESS, SortedStack, Sorter, rows_of_stack, sort_stack
 from scanhook.registry.spool import GUESSES, RECORD, TAGS, Spool
@@ -73,6 +73,25 @@ def test_a_helper_sorts_the_stack_of_its_task(tmp_path: Path) -> None:
     assert [list(rows_of_stack(work, number)) for number in (0, 1)] == [[(A, 2, 0, 1)], [(D, 3, 0, 2)]]
 
 
+def test_a_stack_that_is_cut_is_told(work: WorkFolder) -> None:
+    spooled(work, (A, 2, 0, 1))
+    sort_stack(work, 0)
+    work.sorted_stack(0).write_bytes(b"half")
+
+    with pytest.raises(StorageError, match="sorted-000 is gone or damaged"):
+        list(rows_of_stack(work, 0))
+
+
+def test_a_stack_that_memory_cannot_hold_is_refused(work: WorkFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scanhook.registry.sorting.STACK_MAX_CODES", 3)
+    spooled(work, (A, 2, 0, 1), (A, 3, 0, 2), (B, 4, 0, 3))
+    assert sort_stack(work, 0).records == 2
+
+    spooled(work, *((A, line, 0, line) for line in range(4)))
+    with pytest.raises(Refused, match="fills more than 3 lines of the file: leave out the lines that are there many"):
+        sort_stack(work, 0)
+
+
 def test_a_stack_that_is_gone_is_told(work: WorkFolder) -> None:
-    with pytest.raises(StorageError, match="No such file"):
+    with pytest.raises(StorageError, match="sorted-000 is gone or damaged"):
         list(rows_of_stack(work, 0))

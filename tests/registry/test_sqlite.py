@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import count
 from pathlib import Path
 from shutil import copy
 from typing import Any
@@ -24,8 +25,10 @@ from scanhook.registry.sqlite import (
     PAGE_OF_CODES,
     SqliteRegistry,
 )
-from scanhook.storage import Pepper, rows_of
+from scanhook.registry.sqlite_check import unfinished_imports
+from scanhook.storage import Pepper, rows_of, upgrade
 from tests.registry.codes import CLOCK, EAN, code_file, ean_lines, load
+from tests.storage.old import PRODUCT_ID, make_old_storage
 
 CODES = ("6J5T9XQ2", "7K6V0YR3", "8M7W1ZS4")
 
@@ -236,7 +239,6 @@ def change(store: SqliteRegistry, action: str, **scope: Any) -> Change:
     return store.change(order)
 
 
-VERSION_ONCE = 'pragma "data_version"'
 FIND_CODE_ONCE = " ".join(FIND_CODE.split())
 
 
@@ -247,7 +249,12 @@ def test_a_look_up_is_one_read_by_primary_key(store: SqliteRegistry, tmp_path: P
     store.look_up("main", *EAN, CODES[0])
 
     for code in (*CODES, "UNKNOWN", ""):
-        assert traced(store, partial(store.look_up, "main", *EAN, code)) == [VERSION_ONCE, FIND_CODE_ONCE]
+        assert traced(store, partial(store.look_up, "main", *EAN, code)) == [
+            "BEGIN",
+            "PRAGMA data_version",
+            FIND_CODE_ONCE,
+            "COMMIT",
+        ]
 
 
 def test_only_codes_that_were_touched_themselves_cost_a_second_read(
@@ -260,8 +267,8 @@ def test_only_codes_that_were_touched_themselves_cost_a_second_read(
 
     def reads(code: str) -> list[str]:
         store.look_up("main", *EAN, code)
-        version, *statements = traced(store, partial(store.look_up, "main", *EAN, code))
-        assert version == VERSION_ONCE
+        begin, version, *statements, commit = traced(store, partial(store.look_up, "main", *EAN, code))
+        assert (begin, version, commit) == ("BEGIN", "PRAGMA data_version", "COMMIT")
         return statements
 
     find_mark, find_range = (" ".join(statement.split()) for statement in (FIND_MARK, FIND_RANGE))
@@ -276,6 +283,97 @@ def test_only_codes_that_were_touched_themselves_cost_a_second_read(
     ]
     store.undo(marked.id, who="mei", why="a mistake")
     assert reads(CODES[0]) == [FIND_CODE_ONCE, find_range]
+
+
+def test_a_look_up_that_remembers_nothing_reads_each_level_once(
+    store: SqliteRegistry, tmp_path: Path, pepper: Pepper
+) -> None:
+    load(store, tmp_path / "codes.csv", pepper, *ean_lines(*CODES))
+    tag = store.look_up("main", *EAN, CODES[0]).tag
+    assert tag is not None
+    change(store, "suspend", batch="codes", first=1, last=1)
+    change(store, "suspend", tags=(tag,))
+
+    begin, *statements, commit = traced(store, partial(store.look_up, "main", *EAN, CODES[0]))
+
+    levels = [" ".join(each.split()) for each in (FIND_PRODUCT, FIND_CODE, FIND_PART, FIND_RANGE, FIND_MARK)]
+    assert (begin, statements[0], commit) == ("BEGIN", "PRAGMA data_version", "COMMIT")
+    assert statements[-5:] == levels
+    assert len(statements) == 8  # with the versions of schema and pepper
+
+
+@pytest.mark.parametrize(
+    ("forbidden", "lifted"),
+    [("code", "batch"), ("code", "range"), ("batch", "code"), ("range", "code"), ("product", "batch")],
+)
+def test_a_look_up_is_one_state_of_the_file_whenever_others_commit(
+    store: SqliteRegistry, tmp_path: Path, pepper: Pepper, forbidden: str, lifted: str
+) -> None:
+    load(store, tmp_path / "codes.csv", pepper, *ean_lines(*CODES))
+    other = SqliteRegistry(store.database.path.parent, pepper=pepper, clock=CLOCK)
+    tag = store.look_up("main", *EAN, CODES[0]).tag
+    assert tag is not None
+    scopes: dict[str, dict[str, Any]] = {
+        "product": {},
+        "batch": {"batch": "codes"},
+        "range": {"batch": "codes", "first": 1, "last": 1},
+        "code": {"tags": (tag,)},
+    }
+    made: list[Change] = []
+    statements: list[str] = []
+
+    def state() -> str:
+        code = store.look_up("main", *EAN, CODES[0]).code
+        return code.state_at(0.0) if code else "unknown"
+
+    def state_with_changes_at(moment: int) -> str:
+        """Look the code up while another process forbids one level, and then lifts what the other level forbade."""
+
+        def note(_cursor: object, statement: str, _bindings: object) -> bool:
+            if len(statements) == moment:
+                made.append(change(other, "void", **scopes[forbidden]))
+                made.append(change(other, "activate", **scopes[lifted]))
+            statements.append(statement)
+            return True
+
+        statements.clear()
+        connection = store.database.connection
+        connection.exec_trace = note
+        try:
+            return state()
+        finally:
+            connection.exec_trace = None
+
+    change(other, "suspend", **scopes[lifted])
+    found = {}
+    for moment in count():
+        found[moment] = state_with_changes_at(moment)
+        if not made:
+            break
+        # What was read before is not remembered after.
+        assert state() == "void"
+        while made:
+            other.undo(made.pop().id, who="li", why="a mistake")
+        assert state() == "suspended"
+    other.close()
+
+    # `BEGIN` does not read yet, and what comes before the first read counts. Never is it active.
+    assert statements[:2] == ["BEGIN", "PRAGMA data_version"]
+    assert found == {moment: "void" if moment <= 1 else "suspended" for moment in range(len(statements) + 1)}
+
+
+def test_a_look_up_that_fails_leaves_no_transaction_open(store: SqliteRegistry, tmp_path: Path, pepper: Pepper) -> None:
+    load(store, tmp_path / "codes.csv", pepper, *ean_lines(*CODES))
+    by_side(store, "UPDATE meta SET value = '00000000' WHERE name = 'pepper_id'")
+    with pytest.raises(PepperMismatch):
+        store.look_up("main", *EAN, CODES[0])
+
+    assert not store.database.connection.in_transaction
+    by_side(store, f"UPDATE meta SET value = '{pepper.id}' WHERE name = 'pepper_id'")
+    change(store, "void", batch="codes")
+    code = store.look_up("main", *EAN, CODES[0]).code
+    assert code is not None
+    assert code.state_at(0.0) == "void"
 
 
 @pytest.mark.parametrize(
@@ -333,6 +431,30 @@ def test_a_schema_that_is_exchanged_under_a_running_service_is_noticed(
     assert store.look_up("main", *EAN, CODES[0]).code is not None
 
 
+def test_an_import_that_the_first_version_left_unfinished_is_dropped_by_the_upgrade(
+    tmp_path: Path, pepper: Pepper
+) -> None:
+    path = tmp_path / "old" / "registry.db"
+    make_old_storage(path.parent, pepper)
+    old = apsw.Connection(str(path))
+    old.execute("INSERT INTO imports VALUES (2, 'lost.csv', 7, NULL, 0), (3, 'refused.csv', 8, 9, 0)")
+    old.execute("INSERT INTO parts VALUES (3, 2, 1, 'active', 1, 3)")
+    old.execute("INSERT INTO codes VALUES (?, 3, 3)", (pepper.tag(PRODUCT_ID, "LOST0004"),))
+    old.close()
+
+    assert upgrade(path, package="scanhook.registry") == (1, 2)
+
+    store = SqliteRegistry(path.parent, pepper=pepper, clock=CLOCK)
+    assert {found.id: found.phase for found in store.imports()} == {1: "done", 2: "dropped", 3: "dropped"}
+    assert list(unfinished_imports(store.database.connection)) == []
+    assert store.look_up("main", "qrcode", "moment-frame", "LOST0004").code is None
+    load(store, tmp_path / "lost.csv", pepper, "qrcode,moment-frame,LOST0004,active")
+    code = store.look_up("main", "qrcode", "moment-frame", "LOST0004").code
+    assert code is not None
+    assert (code.batch, code.position) == ("lost", 1)
+    store.close()
+
+
 def test_codes_are_listed_while_an_import_shows_a_new_product(
     store: SqliteRegistry, tmp_path: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -362,3 +484,24 @@ def test_look_ups_go_on_while_somebody_writes(store: SqliteRegistry, tmp_path: P
         thread.join()
 
     assert found == [True]
+
+
+@pytest.mark.parametrize("failing", ["PRAGMA data_version", FIND_CODE])
+def test_what_the_disk_says_is_told_though_it_ends_the_transaction(
+    store: SqliteRegistry, tmp_path: Path, pepper: Pepper, failing: str
+) -> None:
+    load(store, tmp_path / "codes.csv", pepper, *ean_lines(*CODES))
+    connection = store.database.connection
+
+    def fail(_cursor: object, statement: str, _bindings: object) -> bool:
+        if statement == failing:
+            # As SQLite does itself when a read fails.
+            connection.execute("ROLLBACK")
+            raise apsw.IOError("disk I/O error")
+        return True
+
+    connection.exec_trace = fail
+    with pytest.raises(StorageError, match="the disk gave an error: look into the system's log"):
+        store.look_up("main", *EAN, CODES[0])
+    connection.exec_trace = None
+    assert store.look_up("main", *EAN, CODES[0]).code is not None

@@ -20,11 +20,23 @@ def record(loaded_as: str = "issued", loaded_by: int = 3, **marks: Mark) -> Code
 
 @pytest.mark.parametrize("loaded_as", ["issued", "active"])
 @pytest.mark.parametrize(
-    ("now", "state"),
-    [(999.9, "issued"), (1000.0, "active"), (1999.9, "active"), (2000.0, "expired"), (9999.0, "expired")],
+    ("now", "state"), [(1000.0, "active"), (1999.9, "active"), (2000.0, "expired"), (9999.0, "expired")]
 )
 def test_times_are_compared_when_a_code_is_looked_up(loaded_as: str, now: float, state: str) -> None:
+    assert record(loaded_as, batch=BATCH).state_at(999.9) == loaded_as
     assert record(loaded_as, batch=BATCH).state_at(now) == state
+
+
+def test_a_record_knows_whether_it_was_ever_activated_whatever_else_is_said_of_it() -> None:
+    stolen = Mark(state=State.STOLEN, change_id=9)
+
+    def issued(now: float, loaded_as: str = "issued", loaded_by: int = 3) -> bool:
+        return record(loaded_as, loaded_by, batch=BATCH, product=stolen).is_issued_at(now)
+
+    assert [issued(999.9), issued(1000.0), issued(2000.0)] == [True, False, False]
+    assert issued(1500.0, loaded_by=4)
+    assert not issued(0.0, "active")
+    assert record(product=Mark(activated_by=9, change_id=9)).is_issued_at(0.0)
 
 
 def test_a_record_keeps_apart_who_loaded_it_and_who_changed_it() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from scanhook.errors import StorageError
 from scanhook.storage import StorageUrl
-from scanhook.storage.lease import Lease, take_lease
+from scanhook.storage.lease import Lease, read_lease, take_lease
 
 HOLD = """
 import sys, time
@@ -56,6 +56,15 @@ def test_the_next_holder_reads_what_the_last_one_wrote(tmp_path: Path) -> None:
         assert lease.read() == "短"
     with taken(tmp_path) as lease:
         assert lease.read() == "短"
+
+
+def test_whoever_does_not_hold_a_lease_can_read_it(tmp_path: Path) -> None:
+    assert read_lease(url(tmp_path), "housekeeper") == ""
+    assert not (tmp_path / "housekeeper.lock").exists()
+    with taken(tmp_path) as lease:
+        lease.write("短")
+        assert read_lease(url(tmp_path), "housekeeper") == "短"
+        assert lease.holds()
 
 
 def test_a_lease_is_nobody_elses_to_read(tmp_path: Path) -> None:

@@ -176,6 +176,18 @@ def test_what_an_import_has_sorted_does_not_meet_another_registry(storage: Path,
     assert (done.aside / "import-7" / "tags").read_text() == "sorted"
 
 
+def test_an_upload_does_not_meet_another_import_of_its_number(storage: Path, backup: Path, pepper: Pepper) -> None:
+    (storage / "uploads").mkdir()
+    for name in ("7.csv", "7.lock", "7.rejects.csv"):
+        (storage / "uploads" / name).write_text("of another")
+
+    done = restore(backup, storage, pepper)
+
+    assert not (storage / "uploads").exists()
+    assert done.aside
+    assert len(list((done.aside / "uploads").iterdir())) == 3
+
+
 class Killed(BaseException):
     """What no code catches."""
 

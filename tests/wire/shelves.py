@@ -27,11 +27,20 @@ def batch(
     state: State = State.ISSUED,
     mark: Mark = NO_MARK,
     ranged: bool = False,
+    ever_activated: bool = False,
 ) -> Batch:
     """Return a batch of 5 codes whose codes came that many hours ago."""
     load = Load(state=state, codes=5, loaded_by=1, at=int(AT - hours * HOUR_S), minted=minted)
     return Batch(
-        id=id_, product=PRODUCT, name=name, loads=(load,), positions=5, mark=mark, pepper_id="0badcafe", ranged=ranged
+        id=id_,
+        product=PRODUCT,
+        name=name,
+        loads=(load,),
+        positions=5,
+        mark=mark,
+        pepper_id="0badcafe",
+        ranged=ranged,
+        ever_activated=ever_activated,
     )
 
 

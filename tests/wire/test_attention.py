@@ -22,15 +22,19 @@ def test_a_batch_is_forgotten_when_its_hours_are_over() -> None:
     [
         {"minted": False},
         {"state": State.ACTIVE},
-        {"mark": Mark(activated_by=2, change_id=2)},
-        {"mark": Mark(activated_by=2, activates_at=AT + 1, change_id=2)},
+        {"mark": Mark(activated_by=2, change_id=2), "ever_activated": True},
+        {"mark": Mark(activated_by=2, activates_at=AT + 1, change_id=2), "ever_activated": True},
         {"mark": Mark(state=State.VOID, change_id=2)},
-        {"ranged": True},
+        {"ever_activated": True},
     ],
-    ids=["imported", "active", "activated", "activated for later", "void", "a range was changed"],
+    ids=["imported", "active", "activated", "activated for later", "void", "a part of it was activated"],
 )
 def test_a_batch_that_somebody_thought_of_is_not(changed: dict[str, object]) -> None:
     assert forgotten(batch(**changed)) == []  # type: ignore[arg-type]
+
+
+def test_a_batch_of_which_a_range_was_changed_but_nothing_activated_is_forgotten() -> None:
+    assert forgotten(batch(ranged=True)) == ["autumn"]
 
 
 def test_no_hours_switch_the_warning_off() -> None:

@@ -88,6 +88,24 @@ def test_it_is_started_again_after_pauses_that_grow(tended: Tended) -> None:
     tended.wait_for_life(5)
 
 
+@pytest.mark.parametrize(
+    ("script", "how", "code"), [("raise SystemExit(3)", None, 3), (STAY, signal.SIGKILL, -9)], ids=["exit", "signal"]
+)
+def test_the_log_says_how_it_ended(
+    tended: Tended, caplog: pytest.LogCaptureFixture, script: str, how: signal.Signals | None, code: int
+) -> None:
+    tended.start(script)
+    if how is not None:
+        os.kill(tended.wait_for_life(1), how)
+
+    def is_logged() -> bool:
+        tended.companion.tend()
+        return bool(caplog.records)
+
+    wait_for(is_logged, "it has ended")
+    assert f'why="it ended with code {code}"' in caplog.records[0].getMessage()
+
+
 def test_one_that_somebody_else_has_buried_is_started_again(tended: Tended) -> None:
     tended.start(STAY)
     pid = tended.wait_for_life(1)

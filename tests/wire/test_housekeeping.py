@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from scanhook.clock import FixedClock
 from scanhook.errors import StorageError
 from scanhook.registry.importstore import Phase
 from scanhook.settings.model import JournalSettings, RegistrySettings, Settings
@@ -15,6 +16,7 @@ from scanhook.storage import Pepper, StorageUrl
 from scanhook.storage.lease import Lease, take_lease
 from scanhook.wire import housekeeping
 from scanhook.wire.housekeeping import Round, do_round
+from scanhook.wire.roundnotes import RoundNotes, round_age
 from tests.wire.shelves import AT, HOUR_S, Shelves, as_registry, batch, incoming
 
 DAY_S = 86_400
@@ -24,9 +26,14 @@ DAY_S = 86_400
 class Diary:
     """Stands where a journal does, and keeps what it was told to delete."""
 
+    newest: float | None = None
     pruned: list[float] = field(default_factory=list)
     dropped: list[float] = field(default_factory=list)
     broken: bool = False
+
+    def newest_at(self, *, pushed: bool) -> float | None:
+        assert pushed
+        return self.newest
 
     def prune(self, *, before: float, **_: object) -> tuple[int, int]:
         if self.broken:
@@ -65,6 +72,8 @@ class Desk:
                 journal=journal,
                 erasures=self.shelves.folder / "erasures",
                 lease=self.lease,
+                notes=RoundNotes.of(self.lease.read()),
+                clock=FixedClock(self.at + 5),
                 now=self.at,
             )
         )
@@ -106,6 +115,38 @@ def test_scans_are_kept_for_ever_and_openids_not_at_all_unless_the_settings_say_
     (before,) = desk.diary.dropped
     assert desk.diary.pruned == []
     assert before > AT + 36500 * DAY_S
+
+
+def test_the_end_of_a_good_round_is_noted(desk: Desk) -> None:
+    url = StorageUrl(engine="sqlite", folder=desk.shelves.folder)
+    assert round_age(url, now=AT) is None
+    desk.round()
+    assert round_age(url, now=AT + 65) == 60
+    desk.at, desk.diary.broken = AT + 60, True
+    desk.round()
+    assert round_age(url, now=AT + 65) == 60
+
+
+def test_a_clock_that_jumps_ahead_deletes_nothing(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    kept: dict[str, Any] = {"keep_openid_days": 7, "keep_scans_days": 30}
+    desk.diary.newest = AT - 60
+    desk.round(**kept)
+    for minute in (0, 1):
+        desk.at = AT + 366 * DAY_S + 60 * minute
+        assert desk.round(**kept)["retention"] == {"scans": 0, "events": 0, "openids": 0}
+    assert said(caplog) == [
+        'warning event="nothing is deleted for its age until tomorrow" '
+        'why="the clock is more than a day ahead of the newest push and of the last round: is it right?"'
+    ]
+    desk.at = AT + 180
+    desk.round(**kept)
+    assert desk.diary.pruned == [AT - 30 * DAY_S, AT + 180 - 30 * DAY_S]
+    assert desk.diary.dropped == [AT - 7 * DAY_S, AT + 180 - 7 * DAY_S]
+
+
+def test_openids_that_are_never_kept_go_whatever_the_clock_says(desk: Desk) -> None:
+    desk.diary.newest = AT - 2 * DAY_S
+    assert desk.round(keep_scans_days=30)["retention"] == {"scans": 0, "events": 0, "openids": 2}
 
 
 def test_a_forgotten_batch_is_warned_about_once_a_day(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,11 +16,12 @@ from scanhook.errors import Refused, StorageError
 from scanhook.registry import RegistryStore, open_registry
 from scanhook.registry import import_codes as registry_import_codes
 from scanhook.registry.importstore import Import, ImportPlan, Kind, Phase
+from scanhook.registry.loading import drop_import
 from scanhook.registry.sqlite import SqliteRegistry
 from scanhook.settings import House
 from scanhook.storage import Pepper
 from scanhook.wire import importer
-from scanhook.wire.importer import run_import
+from scanhook.wire.importer import run_import, start_import
 from scanhook.wire.service import storage_url
 from scanhook.wire.uploads import Uploads
 
@@ -147,6 +151,88 @@ def test_it_waits_while_another_import_runs(house: House, monkeypatch: pytest.Mo
         run_import(house, import_id)
     assert waited == [1.0, 1.0, 1.0]
     assert found(house, import_id).phase is Phase.DONE
+
+
+@pytest.mark.parametrize("options", [{}, {"dry_run": True}])
+def test_one_that_is_given_up_while_it_waits_is_not_imported(
+    house: House, monkeypatch: pytest.MonkeyPatch, options: dict[str, bool]
+) -> None:
+    import_id = queue(house, FILE, **options)
+    with registry_of(house) as registry:
+        other: Any = registry.importing()
+        other.__enter__()
+
+        def pause(seconds: float) -> None:
+            if seconds < 1:
+                return
+            row = registry.find_import(import_id)
+            assert row is not None
+            other.__exit__(None, None, None)
+            drop_import(registry, row, progress=lambda _what, _done, _total: None)
+
+        monkeypatch.setattr(time, "sleep", pause)
+        run_import(house, import_id)
+    assert (found(house, import_id).phase, knows(house), is_here(house, import_id)) == (Phase.DROPPED, False, False)
+
+
+@pytest.mark.parametrize("phase", [Phase.DONE, Phase.REFUSED, Phase.DROPPED])
+def test_one_that_has_ended_is_never_begun_again(house: House, phase: Phase) -> None:
+    import_id = queue(house)
+    if phase is Phase.DONE:
+        run_import(house, import_id)
+    else:
+        with registry_of(house) as registry:
+            registry.close_import(import_id, phase=phase, report={})
+    run_import(house, import_id)
+    assert (found(house, import_id).phase, knows(house)) == (phase, phase is Phase.DONE)
+
+
+def test_one_that_was_refused_its_place_by_another_that_has_ended_since_tries_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_id = queue(house)
+    refusals = iter([Refused("another import is running")])
+
+    def overtaken(*given: Any, **more: Any) -> Any:
+        for refusal in refusals:
+            raise refusal
+        return registry_import_codes(*given, **more)
+
+    monkeypatch.setattr(importer, "import_codes", overtaken)
+    run_import(house, import_id)
+    assert found(house, import_id).phase is Phase.DONE
+
+
+def test_the_process_runs_the_scanhook_that_we_run_and_comes_after_scans(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_id = queue(house)
+    (tmp_path / "scanhook").mkdir()
+    (tmp_path / "scanhook" / "__init__.py").write_text("raise SystemExit(7)")
+    monkeypatch.chdir(tmp_path)
+    started: list[subprocess.Popen[bytes]] = []
+    popen = subprocess.Popen
+
+    def noted(*given: Any, **more: Any) -> Any:
+        started.append(popen(*given, **more))
+        return started[0]
+
+    monkeypatch.setattr(subprocess, "Popen", noted)
+    start_import(house, import_id, Uploads(house.base / "data").claim(import_id))
+    assert started[0].wait(20) == 0
+    assert found(house, import_id).phase is Phase.DONE
+
+
+def test_a_process_that_cannot_begin_is_told_of_in_the_log(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    import_id = queue(house)
+    house.pepper_path.unlink()
+    start_import(house, import_id, Uploads(house.base / "data").claim(import_id))
+    for thread in threading.enumerate():
+        if thread.name == f"import {import_id}":
+            thread.join(20)
+    assert f'event="an import stopped" id={import_id} status=1' in caplog.text
 
 
 def test_another_import_that_is_quicker_is_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,18 @@ def test_an_upload_that_was_cut_off_is_deleted_after_a_day(tmp_path: Path) -> No
         fcntl.flock(receiving, fcntl.LOCK_EX)
         assert cleared(tmp_path) == []
     assert cleared(tmp_path) == ["uploads/5f3c.part"]
+
+
+def test_the_lock_of_an_ended_import_is_deleted_after_a_week(tmp_path: Path) -> None:
+    for number in range(1, 9):
+        put(tmp_path / "uploads" / f"{number}.lock", hours=WEEK)
+    assert cleared(tmp_path, *(incoming(number, Phase.DONE, hours=WEEK - 0.1) for number in range(1, 9))) == []
+    brought = [incoming(number, phase, hours=WEEK) for number, phase in enumerate(Phase, 1)]
+    brought[0] = replace(brought[0], ended_at=brought[0].started_at)
+    with Uploads(tmp_path).claim(4):
+        assert cleared(tmp_path, *brought) == [f"uploads/{number}.lock" for number in (5, 6, 7, 8)]
+    assert cleared(tmp_path, *brought) == ["uploads/4.lock"]
+    assert sorted(path.name for path in (tmp_path / "uploads").iterdir()) == ["1.lock", "2.lock", "3.lock"]
 
 
 @pytest.mark.parametrize("name", ["1.lock", "codes.csv", "1.csv.kept", "-1.csv"])

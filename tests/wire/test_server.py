@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from gunicorn.arbiter import Arbiter
 from scanhook.envelope import Format, Keyring
 from scanhook.sandbox import Push, compose_echo, open_answer
 from scanhook.settings import House
-from scanhook.wire.server import run
+from scanhook.wire.server import housekeeper_command, housekeeper_environ, run
 from scanhook.wire.service import keyring
 from tests.conftest import OPENID, stock
 from tests.serving import (
@@ -357,3 +358,25 @@ def test_a_worker_that_dies_takes_nothing_along(asking_house: House, tmp_path: P
                 answer = server.push(scan_push(keys=keys, FromUserName=f"oVisitorOfTheHardy{sent}"))
                 assert (answer.status, answer.body[:14]) == (200, b"<xml><Encrypt>"), server.log()
             assert real_pushes(server) == sent
+
+
+@pytest.mark.parametrize("path", [None, "elsewhere"])
+def test_the_housekeeper_runs_the_scanhook_that_serves(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str | None
+) -> None:
+    stranger = tmp_path / "scanhook" / "__main__.py"
+    stranger.parent.mkdir()
+    stranger.with_name("__init__.py").touch()
+    stranger.write_text("print('a stranger')")
+    monkeypatch.chdir(tmp_path)
+    if path is None:
+        monkeypatch.delenv("PYTHONPATH", raising=False)
+    else:
+        monkeypatch.setenv("PYTHONPATH", path)
+
+    command = [*housekeeper_command(house)[:4], "--version"]
+    environ = housekeeper_environ()
+    said = subprocess.run(command, env=environ, capture_output=True, text=True, check=True, timeout=30).stdout
+
+    assert said.startswith("scanhook, version ")
+    assert environ["PYTHONPATH"].split(os.pathsep)[1:] == ([] if path is None else [path])

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import fcntl
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,6 +70,25 @@ def test_only_one_may_run_an_import_and_its_end_is_seen(tmp_path: Path) -> None:
     assert not uploads.is_running(7)
     assert uploads.began_here(7)
     uploads.claim(7).close()
+
+
+def test_whoever_waits_for_a_lock_that_is_deleted_takes_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads = Uploads(tmp_path)
+    receive(uploads, b"codes", 7)
+    flock, deleted = fcntl.flock, iter([tmp_path / "uploads" / "7.lock"])
+
+    def late(*given: Any) -> None:
+        for path in deleted:
+            path.unlink()
+        flock(*given)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with uploads.claim(7):
+        assert uploads.is_running(7)
+        assert uploads.running() == 1
+    assert uploads.running() == 0
 
 
 def test_a_folder_that_cannot_be_written_says_what_to_do(tmp_path: Path) -> None:

@@ -19,14 +19,13 @@ ALTER TABLE parts ADD COLUMN change_id INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE codes ADD COLUMN marked INTEGER;
 
 -- `kind` is 'import' or 'mint'. `phase` is 'queued', 'reading', 'loading', 'done', 'refused', 'failed' or 'dropped'.
--- `work` names the folder with the sorted tags, `digest` knows the file again, `options` and `report` are JSON, and
--- `loaded` says how many of the sorted piles of tags are stored: a killed import goes on behind them.
+-- `digest` knows the file again, `options` and `report` are JSON, and `loaded` says how many of the sorted stacks of tags
+-- are stored: a killed import goes on behind them.
 ALTER TABLE imports ADD COLUMN kind TEXT NOT NULL DEFAULT 'import';
 ALTER TABLE imports ADD COLUMN phase TEXT NOT NULL DEFAULT 'done';
 UPDATE imports SET phase = 'dropped' WHERE shown = 0;
 ALTER TABLE imports ADD COLUMN who TEXT NOT NULL DEFAULT '';
 ALTER TABLE imports ADD COLUMN why TEXT NOT NULL DEFAULT '';
-ALTER TABLE imports ADD COLUMN work TEXT NOT NULL DEFAULT '';
 ALTER TABLE imports ADD COLUMN digest BLOB;
 ALTER TABLE imports ADD COLUMN options TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE imports ADD COLUMN done INTEGER NOT NULL DEFAULT 0;
@@ -76,7 +75,9 @@ CREATE TABLE changes (
 CREATE INDEX changes_of_product ON changes (product_id, id);
 CREATE INDEX changes_of_batch ON changes (batch_id, id);
 
--- What a change found, one row for each mark that it wrote over: enough to undo it. `state` NULL: there was no mark.
+-- What a change found, one row for each mark that it wrote over: enough to undo it. `was` is the mark's change_id. Where
+-- there was no mark, the row holds an empty one: 'active', and 0 or NULL for the rest. So do all rows of an undo, which
+-- only say what it touched.
 CREATE TABLE befores (
   change_id    INTEGER NOT NULL,
   number       INTEGER NOT NULL,

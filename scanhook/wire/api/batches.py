@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -113,7 +114,7 @@ def _show(call: Call) -> BatchDetail:
     batch = find_batch(call, call.path["id"])
     handovers = [
         HandoverShown(
-            file=handover.path,
+            file=Path(handover.path).name,
             taken_by=handover.taken_by,
             at=handover.at,
             encrypted_to=handover.recipient or None,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self
 
 from flask import url_for
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from scanhook.office import KeyScope
 from scanhook.registry import Action, Change, Level, LookUp, Order, Scope
 from scanhook.wire.api.history import ChangeShown, shown_change
 from scanhook.wire.api.operation import Call, Operation, Told
 from scanhook.wire.api.problems import FieldFault, Stop, not_found, problem
-from scanhook.wire.api.schema import AccountName, ExtInfo, Given, Key, When, Why
+from scanhook.wire.api.schema import AccountName, ExtInfo, Given, Key, When, Why, carried
 
 __all__ = ["CODES_MAX", "OPERATIONS", "CodeName"]
 
@@ -32,7 +32,9 @@ class Target(Given):
     account: AccountName | None = None
     keystandard: Key
     keystr: Key
-    batch: Annotated[str | None, Field(min_length=1, max_length=64, description="Its name.")] = None
+    batch: Annotated[
+        Annotated[str, AfterValidator(carried)] | None, Field(min_length=1, max_length=64, description="Its name.")
+    ] = None
     first: Annotated[int | None, Field(ge=1, le=POSITION_MAX)] = None
     last: Annotated[int | None, Field(ge=1, le=POSITION_MAX)] = None
     first_code: ExtInfo | None = None
@@ -161,8 +163,11 @@ def _check_confirmed(call: Call, codes: int, *, confirm: bool) -> None:
 def _scope(call: Call, target: Target, index: int) -> Scope:
     call.account(target.account, field=f"targets.{index}.account")
     product = call.product(target.account, target.keystandard, target.keystr)
+    # The registry would name the batch, and what stands there by mistake may be a code.
+    if target.batch is not None and call.service.registry.find_batch(product, target.batch) is None:
+        raise _fault(f"targets.{index}.batch", "the product has no batch of this name: see GET batches")
     if target.first_code is None or target.last_code is None:
-        return Scope(product=product, batch=target.batch or "", first=target.first, last=target.last)
+        return Scope(product=product, batch=target.batch, first=target.first, last=target.last)
     ends = [_end(call, target, code) for code in (target.first_code, target.last_code)]
     missing = [name for name, end in zip(("first_code", "last_code"), ends, strict=True) if end.code is None]
     if missing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any
@@ -19,6 +20,7 @@ from scanhook.wire.uploads import Uploads
 
 __all__ = ["OPERATIONS", "ImportShown", "find_import", "is_resumable", "shown_import", "uploads_of"]
 
+_FOLDERS = re.compile(r"(?<![^\s(`'\"])(?:/[^/\s]+)*/(?=[^/\s])")
 _ENDED = (Phase.DONE, Phase.REFUSED, Phase.DROPPED)
 
 
@@ -103,13 +105,13 @@ def shown_import(found: Import, uploads: Uploads) -> ImportShown:
 
 
 def _error(why: str, found: Import, uploads: Uploads) -> str:
-    """Name the file as its sender does, and no path of this machine."""
-    return why.replace(str(uploads.path(found.id)), found.plan.file)
+    """Name the file as its sender does, and no folder of this machine."""
+    return _FOLDERS.sub("", why.replace(str(uploads.path(found.id)), found.plan.file))
 
 
 def is_resumable(found: Import, uploads: Uploads) -> bool:
-    """Tell whether an import has not ended and its file is still here."""
-    return found.phase not in _ENDED and uploads.is_here(found.id)
+    """Tell whether an upload's import has not ended and its file is still here."""
+    return found.plan.kind is Kind.IMPORT and found.phase not in _ENDED and uploads.is_here(found.id)
 
 
 def find_import(call: Call) -> Import:

@@ -1,6 +1,7 @@
 """Problem details (RFC 9457): the one form that every error of the API has. Performs no I/O.
 
-No problem ever repeats what was sent, and none shows a code, an openid, a secret or a trace.
+None shows a code, an openid, a secret, a path of this machine or a trace. What was sent is not repeated; only the
+registry may name a product, a batch or a change that it has.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from scanhook.errors import ScanhookError
+from scanhook.errors import ScanhookError, StorageError
 
 __all__ = ["FieldFault", "Problem", "Stop", "not_found", "of_error", "of_validation", "problem"]
 
 _FAULTS_MAX = 20
 _RETRY_AFTER_S = 2
+_FAULT = 500
 _CUSTOM = "value_error"
+_STORAGE_FAILED = "the storage cannot be used now: the service's log says why"
+_UNDECIDED = "no verdict can be given now: ask again; the service's log says why"
 
 
 class FieldFault(BaseModel):
@@ -88,9 +92,11 @@ def not_found(what: str) -> Stop:
 
 
 def of_error(error: ScanhookError) -> Stop:
-    """Say what an error of scanhook's says, with the status that it asks for."""
+    """Say what an error of scanhook's says, with the status that it asks for; of our faults only what they stop."""
     headers = {} if error.permanent else {"Retry-After": str(_RETRY_AFTER_S)}
-    return problem(error.status_hint, error.why, headers=headers)
+    # Its sentence names paths and services, and whoever can mend it reads the log.
+    fault = _STORAGE_FAILED if isinstance(error, StorageError) else _UNDECIDED
+    return problem(error.status_hint, fault if error.status_hint >= _FAULT else error.why, headers=headers)
 
 
 def of_validation(error: ValidationError) -> Stop:

@@ -17,7 +17,18 @@ from scanhook.registry import ACCOUNT_REASONS, Mark, Normalisation, Product, Rea
 from scanhook.wire.api.operation import Call, Operation, Told
 from scanhook.wire.api.paging import read_cursor, write_cursor
 from scanhook.wire.api.problems import problem
-from scanhook.wire.api.schema import AccountName, Answer, AnswerWord, Given, Key, Moment, Paged, Why, answer_word
+from scanhook.wire.api.schema import (
+    AccountName,
+    Answer,
+    AnswerWord,
+    Given,
+    Key,
+    Moment,
+    Paged,
+    Why,
+    answer_word,
+    carried,
+)
 
 __all__ = ["OPERATIONS", "MarkShown", "ProductName", "shown_mark", "shown_name"]
 
@@ -62,7 +73,7 @@ class ProductSettings(Given):
         Field(description="By reason."),
     ] = None
     qr_prefix: Annotated[
-        str | None,
+        Annotated[str, AfterValidator(carried)] | None,
         Field(max_length=QR_PREFIX_MAX_CHARS, description="What stands before the ExtInfo in the product's QR code."),
     ] = None
     why: Why | None = None
@@ -181,7 +192,7 @@ def _add(call: Call) -> Told:
 def _set(call: Call) -> ProductShown:
     given: ProductSettings = call.body
     product = call.product(call.path["account"], call.path["keystandard"], call.path["keystr"])
-    call.service.registry.save_product(_changed(product, given), who=call.who, why=given.why or "")
+    call.service.registry.save_product(_changed(product, given), was=product, who=call.who, why=given.why or "")
     return _current(call, product)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -33,6 +35,7 @@ __all__ = [
     "When",
     "Why",
     "answer_word",
+    "carried",
     "printable",
 ]
 
@@ -41,6 +44,9 @@ WHY_MAX_CHARS = 500
 PAGE_ROWS = 100
 PAGE_ROWS_MAX = 1000
 CURSOR_MAX_CHARS = 1000
+_YEARS = range(1970, 9999)
+_FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+"""What a push may not hold either."""
 
 
 class Given(BaseModel):
@@ -69,6 +75,8 @@ def _read_iso(given: object) -> object:
         at = None
     if at is None or at.tzinfo is None:
         raise ValueError("write a time as ISO 8601 with its zone: 2026-11-22T08:00:00Z")
+    if at.year not in _YEARS:
+        raise ValueError(f"a time lies in the years {_YEARS[0]} to {_YEARS[-1]}")
     return at
 
 
@@ -93,10 +101,22 @@ def printable(text: str) -> str:
     return text
 
 
+def carried(text: str) -> str:
+    """Return a text as it is.
+
+    :raises ValueError: when it holds a control character, which no push can carry.
+    """
+    if _FORBIDDEN.search(text):
+        raise ValueError("it has control characters")
+    return text
+
+
 AccountName = Annotated[str, Field(max_length=32, description="An account of the settings; else the first one.")]
-Key = Annotated[str, Field(min_length=1, max_length=KEY_MAX_CHARS)]
-ExtInfo = Annotated[str, Field(max_length=EXT_INFO_MAX_CHARS, description="The item's code.")]
-Why = Annotated[str, Field(min_length=1, max_length=WHY_MAX_CHARS, description="Why, for the history.")]
+Key = Annotated[str, Field(min_length=1, max_length=KEY_MAX_CHARS), AfterValidator(carried)]
+ExtInfo = Annotated[str, Field(max_length=EXT_INFO_MAX_CHARS, description="The item's code."), AfterValidator(carried)]
+Why = Annotated[
+    str, Field(min_length=1, max_length=WHY_MAX_CHARS, description="Why, for the history."), AfterValidator(carried)
+]
 
 
 class AnswerWord(StrEnum):

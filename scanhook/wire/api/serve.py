@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from http import HTTPMethod
+from http import HTTPMethod, HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response, request
 from pydantic import ValidationError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from scanhook.errors import ScanhookError
 from scanhook.wire.api.auth import admit
@@ -24,7 +24,7 @@ from scanhook.wire.api.schema import Answer, Given
 from scanhook.wire.log import last_line, log
 from scanhook.wire.service import Service
 
-__all__ = ["JSON_MAX_BYTES", "PREFIX", "add_operations"]
+__all__ = ["JSON_MAX_BYTES", "PREFIX", "add_operations", "is_api_path", "refuse"]
 
 PREFIX = "/api/v1"
 JSON_MAX_BYTES = 16 * 1024 * 1024
@@ -51,9 +51,23 @@ def add_operations(blueprint: Blueprint, service: Service, operations: Sequence[
         _add(blueprint, path, "api_unknown", _unknown, _METHODS)
 
 
+def is_api_path(path: str) -> bool:
+    """Tell whether a path is one of the API's, whatever it names there."""
+    return path == PREFIX or path.startswith(f"{PREFIX}/")
+
+
+def refuse(error: HTTPException) -> Response:
+    """Give an error that no rule of ours has met the form of a problem: a method that nobody has heard of, or `//`."""
+    if error.code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return _refused(problem(error.code, "no such method here"))
+    return _unknown() if error.code == HTTPStatus.NOT_FOUND else _refused(problem(error.code or 500))
+
+
 def _add(blueprint: Blueprint, path: str, endpoint: str, view: Callable[..., Response], methods: Sequence[str]) -> None:
     rule = PREFIX + path.replace("{id}", "<int:id>").replace("{", "<").replace("}", ">")
-    blueprint.add_url_rule(rule, endpoint, view, methods=methods, provide_automatic_options=False)
+    # Nobody who sends an order follows a redirection.
+    options = {"merge_slashes": False, "provide_automatic_options": False}
+    blueprint.add_url_rule(rule, endpoint, view, methods=methods, **options)
 
 
 def _view(service: Service, operation: Operation) -> Callable[..., Response]:
@@ -98,6 +112,8 @@ def _stop(error: Exception) -> Stop:
         return of_error(error)
     if isinstance(error, ValidationError):
         return of_validation(error)
+    if isinstance(error, ClientDisconnected):
+        return problem(400, "the body was cut off")
     if isinstance(error, HTTPException):
         return problem(error.code or 500)
     return problem(500, "the service's log says where it broke")
@@ -113,9 +129,12 @@ def _tell(stop: Stop, error: Exception, operation: Operation, key: str | None) -
     elif told.status in (401, 403):
         log.warning("refused", status=told.status, reason="key", address=request.remote_addr, **asked)
     elif told.status >= 503:
-        log.error("refused", status=told.status, reason="storage", why=told.detail, **asked)
+        why = error.why if isinstance(error, ScanhookError) else told.detail
+        log.error("refused", status=told.status, reason="storage", why=why, **asked)
     else:
-        log.info("refused", status=told.status, reason="request", why=told.detail, **asked)
+        # What the registry says may repeat what was sent, and that may have been a code.
+        why = type(error).__name__ if isinstance(error, ScanhookError) else told.detail
+        log.info("refused", status=told.status, reason="request", why=why, **asked)
 
 
 def _refused(stop: Stop) -> Response:

@@ -16,12 +16,13 @@ from pydantic import AfterValidator, Field
 
 from scanhook.errors import Refused
 from scanhook.office import KeyScope
-from scanhook.registry.importstore import ImportPlan, Kind, Phase
+from scanhook.registry.importstore import Import, ImportPlan, Kind, Phase
 from scanhook.wire.api.imports import ImportShown, find_import, is_resumable, shown_import, uploads_of
 from scanhook.wire.api.operation import Call, Operation, Told
-from scanhook.wire.api.problems import not_found, problem
+from scanhook.wire.api.problems import Stop, not_found, problem
 from scanhook.wire.api.schema import AccountName, Given, Why, printable
 from scanhook.wire.importer import start_import
+from scanhook.wire.uploads import Uploads
 
 __all__ = ["OPERATIONS"]
 
@@ -31,11 +32,20 @@ UPLOAD_MAX_BYTES = 8 << 30
 """About 2·10⁸ codes; gzipped, far more."""
 UPLOADS_AT_ONCE = 8
 """Of one worker; each takes a thread for as long as its sender likes."""
+IMPORTS_AT_ONCE = 8
+"""Each has a process, although all but one of them wait."""
 
 
 _places = threading.BoundedSemaphore(UPLOADS_AT_ONCE)
 
-Name = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(printable)]
+
+def _without_blanks(text: str) -> str:
+    if text != text.strip():
+        raise ValueError("it has blanks at its ends")
+    return text
+
+
+Name = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(printable), AfterValidator(_without_blanks)]
 
 
 class UploadOptions(Given):
@@ -55,7 +65,9 @@ def _upload(call: Call) -> Told:
     _check_size(request.content_length or 0)
     plan = _plan(call)
     uploads, registry = uploads_of(call), call.service.registry
-    with _place(), uploads.receiving(_counted(request.stream.read)) as received:
+    _check_processes(uploads)
+    with _place(), uploads.receiving(_counted(request.stream.read, uploads)) as received:
+        _check_processes(uploads)
         import_id = registry.start_import(plan, phase=Phase.QUEUED)
         claim = uploads.claim(import_id)
         uploads.adopt(received, import_id)
@@ -72,13 +84,18 @@ def _place() -> Iterator[None]:
         _places.release()
 
 
+def _check_processes(uploads: Uploads) -> None:
+    if uploads.running() >= IMPORTS_AT_ONCE:
+        raise problem(503, "too many imports wait already: try again", headers={"Retry-After": "60"})
+
+
 def _check_size(size: int) -> None:
     if size > UPLOAD_MAX_BYTES:
         raise problem(413, f"a code file is at most {UPLOAD_MAX_BYTES} bytes: gzip it, or split it")
 
 
-def _counted(read: Callable[[int], bytes]) -> Callable[[int], bytes]:
-    """Return a way to read that ends where a file is too large: a chunked body does not say its length."""
+def _counted(read: Callable[[int], bytes], uploads: Uploads) -> Callable[[int], bytes]:
+    """Return a way to read that ends where a file is too large or the disk full: a chunked body tells no length."""
     size = 0
 
     def counted(count: int) -> bytes:
@@ -86,6 +103,12 @@ def _counted(read: Callable[[int], bytes]) -> Callable[[int], bytes]:
         piece = read(count)
         size += len(piece)
         _check_size(size)
+        if not uploads.has_room(len(piece)):
+            raise problem(
+                503,
+                "there is no room for it: the rest of the disk is kept for scans; see `scanhook storage check`",
+                headers={"Retry-After": "60"},
+            )
         return piece
 
     return counted
@@ -96,7 +119,7 @@ def _plan(call: Call) -> ImportPlan:
     file = query.file or f"upload-{datetime.fromtimestamp(call.service.clock.now(), tz=UTC):%Y-%m-%d}.csv"
     options: dict[str, object] = {
         "account": call.account(query.account),
-        "batch": query.batch or file.removesuffix(".gz").removesuffix(".csv") or "upload",
+        "batch": query.batch or file.removesuffix(".gz").removesuffix(".csv").strip() or "upload",
         "skip_bad": query.skip_bad,
     }
     if query.dry_run:
@@ -107,12 +130,22 @@ def _plan(call: Call) -> ImportPlan:
 def _resume(call: Call) -> Told:
     found, uploads = find_import(call), uploads_of(call)
     if not is_resumable(found, uploads):
-        raise problem(409, f"the import is {found.phase}, or its file is gone: upload the file again")
+        raise _not_resumable(found)
+    _check_processes(uploads)
     try:
         claim = uploads.claim(found.id)
     except Refused as error:
         raise problem(409, error.why) from None
+    # Whoever held the claim before us may have brought it to its end.
+    now = find_import(call)
+    if not is_resumable(now, uploads):
+        claim.close()
+        raise _not_resumable(now)
     return _started(call, found.id, claim)
+
+
+def _not_resumable(found: Import) -> Stop:
+    return problem(409, f"the import is {found.phase}, or its file is gone: upload the file again")
 
 
 def _started(call: Call, import_id: int, claim: IO[bytes]) -> Told:

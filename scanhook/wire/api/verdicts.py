@@ -11,11 +11,10 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from scanhook.asking import Inquiry, ask
-from scanhook.message import CodeResult
 from scanhook.office import KeyScope
 from scanhook.registry import Reason
 from scanhook.wire.api.operation import Call, Operation
-from scanhook.wire.api.schema import AccountName, Answer, ExtInfo, Given, Key, printable
+from scanhook.wire.api.schema import AccountName, Answer, AnswerWord, ExtInfo, Given, Key, answer_word, printable
 
 __all__ = ["OPERATIONS"]
 
@@ -39,7 +38,7 @@ class Question(Given):
 class Judgement(Answer):
     """The verdict, as it is on the disk."""
 
-    code_result: Annotated[CodeResult | None, Field(description="`null`: there is no verdict to be shown.")]
+    verdict: AnswerWord
     reason: Reason
     repeated: Annotated[bool, Field(description="It was answered before; this is that answer, and it counts once.")]
     batch: str | None
@@ -62,7 +61,7 @@ def _judge(call: Call) -> Judgement:
     )
     entry = asked.entry
     return Judgement(
-        code_result=entry.code_result,
+        verdict=answer_word(entry.code_result),
         reason=Reason(entry.reason),
         repeated=asked.repeated,
         batch=entry.batch,

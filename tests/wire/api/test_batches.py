@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
+from scanhook.registry import Batch, Handover, Product
+from scanhook.registry.sqlite import SqliteRegistry
 from tests.wire.api.conftest import Api
 from tests.wire.api.test_changes import order
 
@@ -28,6 +31,22 @@ def test_a_batch_is_shown_with_its_history(api: Api) -> None:
     assert [(load["state"], load["codes"], load["minted"]) for load in shown["loads"]] == [("active", 2, False)]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", shown["made_at"])
     assert (shown["ranged"], shown["forgotten"]) == (False, False)
+
+
+def test_a_handover_shows_the_name_of_its_file_and_no_folder(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    find_batch = SqliteRegistry.find_batch
+    handover = Handover(
+        path="/home/mei/orders/B-1.csv", taken_by="printer", recipient="", sha256="ab" * 32, at=1_795_312_800
+    )
+
+    def handed_over(registry: SqliteRegistry, product: Product, name: str) -> Batch | None:
+        found = find_batch(registry, product, name)
+        return found and replace(found, handovers=(handover,))
+
+    monkeypatch.setattr(SqliteRegistry, "find_batch", handed_over)
+    batch = api.get("/batches?name=autumn")["items"][0]
+    (shown,) = api.get(f"/batches/{batch['id']}", scope="read")["handovers"]
+    assert (shown["file"], shown["taken_by"], shown["at"]) == ("B-1.csv", "printer", "2026-11-22T02:00:00Z")
 
 
 def test_batches_come_page_by_page(shared_api: Api) -> None:

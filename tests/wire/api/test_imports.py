@@ -2,17 +2,23 @@ from __future__ import annotations
 
 import gzip
 import io
+import shutil
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import IO, Any
 
 import pytest
 
+from scanhook.clock import SystemClock
 from scanhook.errors import Refused
+from scanhook.registry import open_registry
+from scanhook.registry.importstore import ImportPlan, Kind, Phase
 from scanhook.settings import House
+from scanhook.storage import Pepper
 from scanhook.wire.api import uploading
 from scanhook.wire.importer import run_import
-from scanhook.wire.uploads import Uploads
+from scanhook.wire.service import storage_url
+from scanhook.wire.uploads import RESERVE_BYTES, Uploads
 from tests.serving import wait_for
 from tests.wire.api.conftest import GENUINE, Api
 
@@ -172,6 +178,8 @@ def test_what_the_disk_keeps_is_private(api: Api, monkeypatch: pytest.MonkeyPatc
         ("?account=nobody", FILE, {}, 422),
         ("?batch=" + "x" * 65, FILE, {}, 422),
         ("?batch=%07", FILE, {}, 422),
+        ("?batch=spring+", FILE, {}, 422),
+        ("?why=a%00b", FILE, {}, 422),
         ("?skip_bad=perhaps", FILE, {}, 422),
         ("?format=csv", FILE, {}, 422),
     ],
@@ -203,6 +211,68 @@ def test_too_many_uploads_at_once_are_told_to_come_again(api: Api, monkeypatch: 
     monkeypatch.setattr(uploading, "_places", full)
     response = upload(api)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "30")
+
+
+def test_an_upload_leaves_scans_their_room_on_the_disk(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(api.house.base)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage._replace(free=RESERVE_BYTES + len(FILE) - 1))
+    response = upload(api)
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "60")
+    assert response.json["detail"].startswith("there is no room for it")
+    assert left(api) == []
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage._replace(free=RESERVE_BYTES + len(FILE)))
+    monkeypatch.setattr(uploading, "start_import", lambda _house, _import_id, claim: claim.close())
+    assert upload(api).status_code == 202
+
+
+def test_no_more_imports_wait_than_the_machine_has_room_for(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    claims: list[Any] = []
+    monkeypatch.setattr(uploading, "start_import", lambda _house, _import_id, claim: claims.append(claim))
+    made = [upload(api).json["id"] for _ in range(8)]
+    response = upload(api)
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "60")
+    assert [item["id"] for item in api.get("/imports")["items"]][:8] == made[::-1]
+    claims[3].close()
+    assert upload(api).status_code == 202
+    assert api("POST", f"/imports/{made[3]}/resume").status_code == 503
+    for claim in claims:
+        claim.close()
+
+
+def test_an_import_that_ends_while_somebody_resumes_it_stays_done(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(uploading, "start_import", lambda _house, _import_id, claim: claim.close())
+        import_id = upload(api).json["id"]
+    claim = Uploads.claim
+
+    def slow(uploads: Uploads, number: int) -> IO[bytes]:
+        run_import(api.house, number)
+        return claim(uploads, number)
+
+    monkeypatch.setattr(Uploads, "claim", slow)
+    told = api.problem("POST", f"/imports/{import_id}/resume")
+    assert (told["status"], told["detail"][:18]) == (409, "the import is done")
+    assert not Uploads(api.house.base / "data").is_running(import_id)
+    run_import(api.house, import_id)
+    assert api.get(f"/imports/{import_id}")["phase"] == "done"
+    assert verdict(api, "UPLOADED001") == "active"
+
+
+@pytest.mark.parametrize(
+    ("why", "shown"),
+    [
+        ("the codes cannot be sorted in /srv/brand/data: make room", "the codes cannot be sorted in data: make room"),
+        ("/home/mei/codes.csv holds no code: see qrcode/x", "codes.csv holds no code: see qrcode/x"),
+    ],
+)
+def test_an_import_shows_no_folder_of_this_machine(api: Api, why: str, shown: str) -> None:
+    with closing(
+        open_registry(storage_url(api.house), pepper=Pepper.load(api.house.pepper_path), clock=SystemClock())
+    ) as registry:
+        plan = ImportPlan(kind=Kind.IMPORT, file="codes.csv", who="mei", why="new codes")
+        import_id = registry.start_import(plan)
+        registry.close_import(import_id, phase=Phase.FAILED, report={"why": why})
+    assert api.get(f"/imports/{import_id}")["error"] == shown
 
 
 def test_imports_come_page_by_page(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

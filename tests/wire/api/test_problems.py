@@ -3,7 +3,16 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from scanhook.errors import CodeFileRefused, IdTaken, PepperMismatch, Refused, ScanhookError, StorageError, Undecided
+from scanhook.errors import (
+    CodeFileRefused,
+    IdTaken,
+    PepperMismatch,
+    Refused,
+    ScanhookError,
+    StorageError,
+    Undecided,
+    VerifierFailed,
+)
 from scanhook.wire.api.changes import NewChange
 from scanhook.wire.api.problems import of_error, of_validation, problem
 
@@ -14,9 +23,6 @@ from scanhook.wire.api.problems import of_error, of_validation, problem
         (Refused("mend it so"), 400, {}),
         (CodeFileRefused("mend it so"), 400, {}),
         (IdTaken("mend it so"), 409, {}),
-        (StorageError("mend it so"), 503, {"Retry-After": "2"}),
-        (Undecided("mend it so"), 503, {"Retry-After": "2"}),
-        (PepperMismatch("mend it so"), 503, {}),
     ],
 )
 def test_an_error_says_its_sentence_with_its_own_status(
@@ -24,6 +30,23 @@ def test_an_error_says_its_sentence_with_its_own_status(
 ) -> None:
     stop = of_error(error)
     assert (stop.told.status, stop.told.detail, stop.headers) == (status, "mend it so", headers)
+
+
+@pytest.mark.parametrize(
+    ("error", "detail", "headers"),
+    [
+        (StorageError("make room in /srv/brand"), "the storage cannot be used now", {"Retry-After": "2"}),
+        (PepperMismatch("make room in /srv/brand"), "the storage cannot be used now", {}),
+        (Undecided("registry: make room in /srv/brand"), "no verdict can be given now", {"Retry-After": "2"}),
+        (VerifierFailed("https://inside.example gave no answer"), "no verdict can be given now", {"Retry-After": "2"}),
+    ],
+)
+def test_a_fault_of_ours_is_named_in_the_log_only(error: ScanhookError, detail: str, headers: dict[str, str]) -> None:
+    stop = of_error(error)
+    assert (stop.told.status, stop.headers) == (503, headers)
+    assert stop.told.detail is not None
+    assert stop.told.detail.startswith(detail)
+    assert "brand" not in stop.told.detail
 
 
 def test_a_problem_is_titled_as_its_status() -> None:

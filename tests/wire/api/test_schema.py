@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from scanhook.message import CodeResult
-from scanhook.wire.api.schema import AnswerWord, Moment, OfProduct, When, answer_word
+from scanhook.errors import Malformed
+from scanhook.message import CodeResult, decode
+from scanhook.wire.api.schema import AnswerWord, ExtInfo, Moment, OfProduct, When, answer_word
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,38 @@ def test_a_time_is_read_with_its_zone(text: str) -> None:
 def test_a_time_without_a_zone_is_none(given: object) -> None:
     with pytest.raises(ValidationError, match="write a time as ISO 8601 with its zone"):
         TypeAdapter(When).validate_python(given)
+
+
+@pytest.mark.parametrize(
+    "text", ["0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "9999-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00"]
+)
+def test_a_time_that_no_scan_can_have_is_none(text: str) -> None:
+    with pytest.raises(ValidationError, match="a time lies in the years 1970 to 9998"):
+        TypeAdapter(When).validate_python(text)
+
+
+@pytest.mark.parametrize("text", ["1970-01-01T00:00:00+14:00", "9998-12-31T23:59:59-12:00"])
+def test_the_first_and_the_last_time_can_be_counted_with_and_written(text: str) -> None:
+    at = TypeAdapter(When).validate_python(text).timestamp()
+    assert TypeAdapter(Moment).dump_json(at - 86400).endswith(b'Z"')
+
+
+@pytest.mark.parametrize("text", ["\x00", "\x1b", "\x7f", "\ufffe"])
+def test_a_text_that_no_push_can_carry_is_refused_here_too(text: str) -> None:
+    with pytest.raises(ValidationError, match="it has control characters"):
+        TypeAdapter(ExtInfo).validate_python(text)
+    with pytest.raises(Malformed):
+        decode(push(text))
+
+
+@pytest.mark.parametrize("text", ["\t", "\u202e", "Ａ1 茶", "\U0001f600"])
+def test_a_text_that_a_push_can_carry_is_taken_here_too(text: str) -> None:
+    assert TypeAdapter(ExtInfo).validate_python(text) == text
+    assert decode(push(text)) is not None
+
+
+def push(event: str) -> dict[str, object]:
+    return {"MsgType": "event", "Event": event, "ToUserName": "gh_x", "FromUserName": "o", "CreateTime": "1"}
 
 
 @pytest.mark.parametrize(

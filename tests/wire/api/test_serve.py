@@ -82,7 +82,13 @@ def test_a_body_that_is_cut_off_is_a_problem(shared_api: Api) -> None:
         input_stream=io.BytesIO(json.dumps(GENUINE).encode()),
         environ_overrides={"CONTENT_LENGTH": "1000"},
     )
-    assert told["status"] == 400
+    assert (told["status"], told["detail"]) == (400, "the body was cut off")
+
+
+@pytest.mark.parametrize(("path", "status"), [("/products", 405), ("/nothing", 405), ("//products", 404)])
+def test_what_no_rule_meets_is_a_problem_too(shared_api: Api, path: str, status: int) -> None:
+    method = "PROPFIND" if status == 405 else "GET"
+    assert shared_api.problem(method, path)["status"] == status
 
 
 @pytest.mark.parametrize("method", ["DELETE", "PUT", "OPTIONS", "PATCH", "TRACE"])
@@ -124,13 +130,14 @@ def break_with(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, error: E
 
 
 def test_a_storage_that_fails_is_a_problem_that_asks_to_come_again(
-    shared_api: Api, monkeypatch: pytest.MonkeyPatch
+    shared_api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     break_with(monkeypatch, SqliteRegistry, "products", StorageError("the disk is full: make room on it"))
     response = shared_api("GET", "/products")
     assert (response.status_code, response.headers["Retry-After"]) == (503, "2")
     assert response.json is not None
-    assert response.json["detail"] == "the disk is full: make room on it"
+    assert response.json["detail"] == "the storage cannot be used now: the service's log says why"
+    assert "the disk is full: make room on it" in caplog.text
 
 
 def test_keys_that_cannot_be_read_let_nobody_in(shared_api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

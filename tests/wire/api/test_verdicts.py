@@ -23,14 +23,14 @@ def broken(*_: object, **__: object) -> Any:
         ({}, ("real", "active", "autumn", 1)),
         ({"extinfo": "PRINTED0003"}, ("not_active", "not_active", "winter", 1)),
         ({"extinfo": "COPIED99999"}, ("fake", "unknown_code", None, None)),
-        ({"extinfo": ""}, (None, "no_code", None, None)),
-        ({"keystr": "nothing"}, (None, "unknown_product", None, None)),
+        ({"extinfo": ""}, ("success", "no_code", None, None)),
+        ({"keystr": "nothing"}, ("success", "unknown_product", None, None)),
         ({"account": "main"}, ("real", "active", "autumn", 1)),
     ],
 )
 def test_a_question_is_answered_and_on_the_disk(api: Api, changed: dict[str, str], answer: tuple[object, ...]) -> None:
     told = api.post("/verdicts", QUESTION | changed, scope="operate")
-    assert tuple(told[name] for name in ("code_result", "reason", "batch", "position")) == answer
+    assert tuple(told[name] for name in ("verdict", "reason", "batch", "position")) == answer
     assert told["repeated"] is False
     assert journal_size(api.house) == (1, 0)
     ((reason, source),) = rows(api.house, "SELECT reason, source FROM scans")
@@ -62,7 +62,7 @@ def test_an_id_that_was_used_for_another_code_is_a_conflict(api: Api, changed: d
 def test_the_ids_of_two_keys_are_their_own(api: Api) -> None:
     api.post("/verdicts", QUESTION, scope="operate")
     told = api.post("/verdicts", QUESTION | {"extinfo": "COPIED99999"}, scope="admin")
-    assert (told["code_result"], told["repeated"]) == ("fake", False)
+    assert (told["verdict"], told["repeated"]) == ("fake", False)
 
 
 def test_a_question_without_a_verdict_is_recorded_and_answered_when_it_comes_again(
@@ -75,7 +75,7 @@ def test_a_question_without_a_verdict_is_recorded_and_answered_when_it_comes_aga
     assert api.get("/scans")["items"][0]["reason"] == "undecided"
     assert api.get("/statistics")["by_verdict"] == {"undecided": 1}
     told = api.post("/verdicts", QUESTION)
-    assert (told["code_result"], told["repeated"]) == ("real", False)
+    assert (told["verdict"], told["repeated"]) == ("real", False)
     assert journal_size(api.house) == (1, 0)
 
 
@@ -99,6 +99,8 @@ def test_neither_person_nor_id_nor_a_genuine_code_is_kept(api: Api) -> None:
         ({"id": "x" * 129}, "id"),
         ({"id": "a\nb"}, "id"),
         ({"keystr": "a\x00b"}, "keystr"),
+        ({"extinfo": "GENUINE\x00001"}, "extinfo"),
+        ({"extinfo": "\x1b[2J"}, "extinfo"),
         ({"account": "nobody"}, "account"),
         ({"extinfo": None}, "extinfo"),
     ],
