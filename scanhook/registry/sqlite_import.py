@@ -35,8 +35,10 @@ SELECT EXISTS (SELECT 1 FROM {_SHOWN_PARTS} JOIN batches AS b ON b.id = pt.batch
   WHERE b.product_id = ? AND pt.codes > 0)
 """
 _LAST_POSITION = """
-SELECT max(b.positions, coalesce((SELECT max(last) FROM parts WHERE batch_id = b.id), 0)) FROM batches AS b
-WHERE b.product_id = ? AND b.name = ?
+SELECT max(b.positions, coalesce((
+  SELECT max(pt.last) FROM parts AS pt JOIN imports AS i ON i.id = pt.import_id AND i.phase <> 'dropped'
+  WHERE pt.batch_id = b.id
+), 0)) FROM batches AS b WHERE b.product_id = ? AND b.name = ?
 """
 _IMPORTS = """
 SELECT id, kind, file, phase, who, why, options, started_at, ended_at, digest, done, total, loaded, report, change_id,

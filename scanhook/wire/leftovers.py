@@ -13,7 +13,7 @@ from pathlib import Path
 
 from scanhook.registry import RegistryStore
 from scanhook.registry.importstore import Import, Phase
-from scanhook.registry.workfolder import WorkFolder
+from scanhook.registry.workfolder import remove_work
 from scanhook.storage.files import UPLOADS
 from scanhook.wire.uploads import KEPT_S, Uploads
 
@@ -38,7 +38,7 @@ def clear_leftovers(registry: RegistryStore, *, now: float) -> list[str]:
     """
     deleted = []
     for path in _old_work(registry, now):
-        WorkFolder(path=path, stacks=1).remove()
+        remove_work(path)
         deleted.append(path)
     for path in _old_uploads(registry, now):
         path.unlink(missing_ok=True)
@@ -47,8 +47,10 @@ def clear_leftovers(registry: RegistryStore, *, now: float) -> list[str]:
 
 
 def _old_work(registry: RegistryStore, now: float) -> Iterator[Path]:
+    # A mint whose file is not known to have been handed over may still be taken back, by what lies in its folder.
+    open_mints = {mint.import_id for mint in registry.open_mints()}
     for path, number in _numbered(registry.folder, _WORK):
-        found = registry.find_import(number)
+        found = None if number in open_mints else registry.find_import(number)
         if path.is_dir() and found and _is_through(found) and _ended_before(found, now - _WORK_S):
             yield path
 

@@ -112,6 +112,7 @@ def test_a_storage_that_is_not_there_is_not_made(shop: House) -> None:
     assert not (shop.base / "data").exists()
 
 
+@pytest.mark.ordeal
 def test_the_service_has_one_housekeeper_that_comes_back_and_goes_with_it(stocked: House, tmp_path: Path) -> None:
     forget_batches(stocked)
     with serving(stocked, tmp_path, workers=2) as server:
@@ -135,6 +136,7 @@ def test_the_service_has_one_housekeeper_that_comes_back_and_goes_with_it(stocke
         assert waiting(server) == []
 
 
+@pytest.mark.ordeal
 def test_of_two_services_on_a_storage_one_keeps_house_until_it_is_gone(stocked: House, tmp_path: Path) -> None:
     with serving(stocked, tmp_path) as one:
         wait_for(lambda: at_work(one), "the first housekeeper is at work")

@@ -10,7 +10,9 @@ from pyrage import decrypt, encrypt, x25519
 from scanhook.errors import Refused
 from scanhook.registry.agefile import Identities, Recipient, decrypted, encrypting, is_age_file
 
-PRINTER = x25519.Identity.generate()
+PRINTER = x25519.Identity.from_str(
+    "AGE-SECRET-KEY-1SH6GZ3M9TEEHGAZ2E7N4FPLMAT0E7XQKST2KEEE3XU3JCHRFPUFQDDLS7C"
+)  # of nobody
 KEY = Recipient(text=str(PRINTER.to_public()))
 OWN = Identities(keys=(PRINTER,))
 
@@ -142,7 +144,11 @@ def test_an_identity_file_is_read_as_age_keygen_writes_it(tmp_path: Path) -> Non
     assert str(PRINTER) not in repr(identities)
 
 
-@pytest.mark.parametrize("content", [b"", b"# only a comment\n", KEY.text.encode(), b"AGE-SECRET-KEY-1XXX", b"\xff"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"# only a comment\n", KEY.text.encode(), b"AGE-SECRET-KEY-1XXX", b"\xff"],
+    ids=["empty", "comment", "public", "broken", "binary"],
+)
 def test_what_is_no_identity_file_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "key.txt"
     path.write_bytes(content)

@@ -118,6 +118,7 @@ def test_an_import_that_is_killed_leaves_nothing_visible_and_is_finished_by_the_
     assert list(store.folder.glob("import-*")) == []
 
 
+@pytest.mark.ordeal
 def test_an_import_that_is_killed_again_and_again_is_finished_in_the_end(store: SqliteRegistry, path: Path) -> None:
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")  # noqa: T201  (pytest shows it when the test fails)

@@ -37,6 +37,7 @@ def kill_at(step: str, store: SqliteRegistry, path: Path, disk: str = "") -> Non
 
 
 @pytest.mark.parametrize(("step", "disk"), KILLS)
+@pytest.mark.ordeal
 def test_a_killed_mint_leaves_neither_file_nor_codes_or_both(
     store: SqliteRegistry, frame: Product, shelf: Path, step: str, disk: str
 ) -> None:

@@ -93,6 +93,7 @@ def test_who_may_not_upload_is_told_before_the_whole_file_is_sent(line: Line) ->
     assert answer.headers["connection"] == "close"
 
 
+@pytest.mark.ordeal
 def test_a_restart_of_the_service_leaves_an_import_running(
     line: Line, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
