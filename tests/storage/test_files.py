@@ -8,8 +8,6 @@ import pytest
 
 from scanhook.storage.files import copy_file, give_to_owner, sha256_of
 
-NOBODY = 65534
-
 
 def test_a_copy_is_private_and_whole(tmp_path: Path) -> None:
     content = bytes(range(256)) * 10_000
@@ -35,12 +33,20 @@ def test_a_copy_overwrites_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "b").read_bytes() == b"old"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_what_root_makes_belongs_to_whom_the_folder_belongs(tmp_path: Path) -> None:
-    os.chown(tmp_path, NOBODY, NOBODY)
-    (tmp_path / "a").touch()
+def test_what_root_makes_belongs_to_whom_the_folder_belongs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Only root can really give a file away, and tests run as anybody.
+    given: list[tuple[Path, int, int]] = []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "chown", lambda path, uid, gid: given.append((path, uid, gid)))
+    folder = tmp_path.stat()
 
     give_to_owner(tmp_path / "a")
 
-    found = (tmp_path / "a").stat()
-    assert (found.st_uid, found.st_gid) == (NOBODY, NOBODY)
+    assert given == [(tmp_path / "a", folder.st_uid, folder.st_gid)]
+
+
+def test_who_is_not_root_keeps_what_he_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(os, "chown", lambda *_: pytest.fail("it was given away"))
+
+    give_to_owner(tmp_path / "a")
