@@ -15,6 +15,7 @@ from scanhook.sandbox import Push
 from scanhook.settings import House
 from tests.conftest import OPENID, stock
 from tests.serving import free_port, scan_push, serving, verdict_in, wait_for
+from tests.wire.api.conftest import add_keys
 
 CONFIG = Path(__file__).parent.parent.parent / "deploy" / "nginx.conf"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
@@ -31,6 +32,13 @@ class Proxy:
         trust = ssl.create_default_context(cafile=str(self.folder / "cert.pem"))
         with httpx2.Client(verify=trust, trust_env=False) as client:
             return client.post(f"{self.url}?{push.query}", content=push.body)
+
+    def upload(self, key: str, body: bytes) -> httpx2.Response:
+        trust = ssl.create_default_context(cafile=str(self.folder / "cert.pem"))
+        headers = {"authorization": f"Bearer {key}", "content-type": "text/csv"}
+        with httpx2.Client(verify=trust, trust_env=False) as client:
+            address = self.url.replace("/wechat/callback", "/api/v1/imports?file=large.csv&dry_run=true")
+            return client.post(address, content=body, headers=headers)
 
     def logs(self) -> str:
         return "".join(path.read_text() for path in sorted(self.folder.glob("*.log")))
@@ -103,3 +111,12 @@ def test_no_log_of_nginx_holds_the_query(
 
 def test_a_body_that_is_too_large_never_reaches_the_service(proxy: Proxy) -> None:
     assert proxy.push(Push(query="timestamp=1", body=b"x" * (64 * 1024 + 1))).status_code == 413
+
+
+def test_a_code_file_of_any_size_goes_through_to_the_api(
+    proxy: Proxy, upstream: int, house: House, tmp_path: Path
+) -> None:
+    lines = "".join(f"qrcode,moment-frame,LARGE{number:06},inactive\n" for number in range(10_000))
+    with serving(house, tmp_path, port=upstream):
+        answer = proxy.upload(add_keys(house)["operate"], f"keystandard,keystr,extinfo,status\n{lines}".encode())
+    assert answer.status_code == 202, answer.text
