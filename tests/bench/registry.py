@@ -8,6 +8,8 @@
     /usr/bin/time -v scanhook codes import /tmp/codes.csv --why bench
     python -m tests.bench.registry look-up /tmp/codes.csv
     python -m tests.bench.registry activate bench
+    scanhook codes mint 100000 --product qrcode/bench --batch minted --to /tmp/minted.csv --for bench
+    python -m tests.bench.registry slips /tmp/minted.csv qrcode/bench
     python -m tests.bench.registry latency --seconds 30
 """
 
@@ -27,7 +29,7 @@ import httpx2
 
 from scanhook.cli.common import CodeName, config_option, storage_of
 from scanhook.cli.simulate import scan
-from scanhook.registry import Action, Order, Scope
+from scanhook.registry import ALPHABET, Action, Order, Scope
 from scanhook.settings import House
 from scanhook.wire.service import keyring
 
@@ -70,6 +72,34 @@ def look_up(house: House, file: Path, times: int) -> None:
         _tell("unknown", _timed(lambda: iter(unknown), lambda code: find("main", "qrcode", "bench", code)))
     size = sum(path.stat().st_size for path in (house.base / "data").glob("registry.db*"))
     click.echo(f"{missing} of {times} not found; registry.db has {size:,} bytes")
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True))
+@click.argument("product", metavar="KEYSTANDARD/KEYSTR")
+@click.option("--times", default=1_000_000)
+@config_option
+def slips(house: House, file: Path, product: str, times: int) -> None:
+    """Mistype serials of a printer's file, one character or two neighbours at a time, and count what is genuine."""
+    key_standard, _, key_str = product.partition("/")
+    serials = [row.split(",")[1] for row in file.read_text().splitlines()[1:]]
+    picked, genuine = random.Random(7), 0
+    with storage_of(house) as storage:
+        for _ in range(times):
+            slip = _mistyped(picked.choice(serials), picked)
+            genuine += storage.registry.look_up("main", key_standard, key_str, slip).code is not None
+    click.echo(f"{times:,} slips of {len(serials):,} serials: {genuine} called genuine")
+
+
+def _mistyped(serial: str, picked: random.Random) -> str:
+    while True:
+        at = picked.randrange(len(serial) - 1)
+        if picked.random() < 0.5:
+            slip = serial[:at] + serial[at + 1] + serial[at] + serial[at + 2 :]
+        else:
+            slip = serial[:at] + picked.choice(ALPHABET) + serial[at + 1 :]
+        if slip != serial:
+            return slip
 
 
 @main.command()

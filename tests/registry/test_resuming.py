@@ -34,7 +34,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let few codes take many blocks, stacks and transactions, the same in every run: A3 and A4 lie in two stacks."""
-    monkeypatch.setattr("scanhook.registry.sqlite_import.secrets.token_bytes", lambda size: PRODUCT.to_bytes(size))
+    monkeypatch.setattr("scanhook.registry.sqlite_import.secrets.token_bytes", PRODUCT.to_bytes)
     monkeypatch.setattr("scanhook.registry.codefile.BLOCK_BYTES", 60)
     monkeypatch.setattr("scanhook.registry.spool._STACK_CODES", 1)
     for name in ("FIRST_ROWS", "ROWS_MIN", "ROWS_MAX"):
