@@ -26,7 +26,7 @@ from scanhook.cli.common import (
 )
 from scanhook.cli.states import add_verbs, as_dict, change_options, confirm, state_of, tell
 from scanhook.errors import Refused
-from scanhook.registry import Batch, Change, Mark, Scope
+from scanhook.registry import Batch, Change, Mark, Scope, State
 from scanhook.settings import House
 
 __all__ = ["batches"]
@@ -62,7 +62,7 @@ def list_(house: House, product: str | None, account: str | None, *, as_json: bo
             "product": f"{row['keystandard']}/{row['keystr']}",
             "batch": row["batch"],
             "codes": f"{row['codes']:,}",
-            "states in force": _counts(row["states"]),
+            "states in force": _counts(row["states"], row["changed_apart"]),
             "made": str(row["made_at"])[:10],
             "activates": row["activates_at"],
             "expires": row["expires_at"],
@@ -102,7 +102,7 @@ def show(house: House, name: str, product: str | None, account: str | None, *, a
     described["changes"] = [as_dict(change) for change in changes]
     if as_json:
         return show_json(described)
-    described["states"] = _counts(described["states"])
+    described["states"] = _counts(described["states"], described["changed_apart"])
     lists = ("handovers", "changes")
     show_table(("", ""), [(key, value) for key, value in described.items() if key not in lists])
     for handover in described["handovers"]:
@@ -211,16 +211,25 @@ def _as_dict(batch: Batch, now: float) -> dict[str, Any]:
         "codes": batch.codes,
         "positions": batch.positions,
         "states": {str(state): codes for state, codes in batch.states_at(now).items()},
-        "own_state": state_of(mark, now),
+        "own_state": _own_state(mark, now),
         "activates_at": utc(mark.activates_at),
         "expires_at": utc(mark.expires_at),
-        "changed_by_range": batch.ranged,
+        "changed_apart": batch.apart,
         "pepper": batch.pepper_id,
     }
 
 
-def _counts(states: dict[str, int]) -> str:
-    return ", ".join(f"{state} {codes:,}" for state, codes in states.items())
+def _own_state(mark: Mark, now: float) -> str | None:
+    """Return what the batch itself says of its codes; ``None`` as long as nobody has changed it."""
+    if not mark.change_id:
+        return None
+    return State.ISSUED if mark.is_waiting(now) else state_of(mark, now)
+
+
+def _counts(states: dict[str, int], apart: int) -> str:
+    """Write how many codes are in each state, as far as product and batch say."""
+    counts = ", ".join(f"{state} {codes:,}" for state, codes in states.items())
+    return f"{counts}; {apart:,} of them changed by range or code" if apart else counts
 
 
 def _show_changes(changes: list[Change]) -> None:

@@ -102,10 +102,15 @@ def _told(change: Change) -> dict[str, Any]:
 @json_option
 @config_option
 def stats(house: House, *, as_json: bool) -> None:
-    """Count the codes of each batch by the state in force, as far as product and batch say."""
+    """Count the codes of each batch by the state in force, as far as product and batch say.
+
+    Codes that were changed by range or one by one are counted again as "changed apart"; `codes export` tells each.
+    """
     with storage_of(house) as storage:
         counts = [(batch, batch.states_at(time.time())) for batch in every_batch(storage.registry)]
-    rows = [(*_named(batch), *(count.get(state, 0) for state in State), batch.codes) for batch, count in counts]
+    rows = [
+        (*_named(batch), *(count.get(state, 0) for state in State), batch.apart, batch.codes) for batch, count in counts
+    ]
     names = ("account", "keystandard", "keystr", "batch")
     if as_json:
         return show_json(
@@ -113,6 +118,7 @@ def stats(house: House, *, as_json: bool) -> None:
                 {
                     **dict(zip(names, _named(batch), strict=True)),
                     **{str(state): codes for state, codes in count.items()},
+                    **({"changed_apart": batch.apart} if batch.apart else {}),
                 }
                 for batch, count in counts
             ]
@@ -120,10 +126,14 @@ def stats(house: House, *, as_json: bool) -> None:
     if not rows:
         click.echo("There are no codes yet: import some with `scanhook codes import FILE.csv`.")
         return None
+    apart = ["changed apart"] if any(row[-2] for row in rows) else []
     used = [index for index, _ in enumerate(State) if any(row[4 + index] for row in rows)]
     return show_table(
-        (*names, *(list(State)[index] for index in used), "in all"),
-        [(*row[:4], *(f"{row[4 + index]:,}" for index in used), f"{row[-1]:,}") for row in rows],
+        (*names, *(list(State)[index] for index in used), *apart, "in all"),
+        [
+            (*row[:4], *(f"{row[4 + index]:,}" for index in used), *(f"{row[-2]:,}" for _ in apart), f"{row[-1]:,}")
+            for row in rows
+        ],
     )
 
 

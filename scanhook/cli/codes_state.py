@@ -20,6 +20,7 @@ from scanhook.settings import House
 __all__ = ["add_code_verbs"]
 
 _HEADER = ["keystandard", "keystr", "extinfo"]
+_PRINTED = ["position", "serial"]
 _NAMED_LINES = 10
 
 
@@ -35,8 +36,8 @@ def _arguments(command: Any) -> Any:
             "list_",
             metavar="FILE",
             type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
-            help="Codes, one on a line: KEYSTANDARD/KEYSTR/EXTINFO, or EXTINFO with --product, or a code file. "
-            "`-` is standard input.",
+            help="Codes, one on a line: KEYSTANDARD/KEYSTR/EXTINFO, or EXTINFO with --product, or a code file, "
+            "or a printer's file with --product. `-` is standard input.",
         ),
         click.option("--product", metavar="KEYSTANDARD/KEYSTR", help="Whose codes the lines of --list are."),
         click.option("--from", "from_", type=CODE, metavar="CODE", help="With --to: all codes between, both included."),
@@ -122,14 +123,29 @@ def _lines(path: Path, product: str | None) -> Iterator[tuple[int, CodeName]]:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise Refused(f"{path} cannot be read: {why}") from None
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-    header = text.partition("\n")[0].strip().lower().split(",")[:3] == _HEADER
+    names = text.partition("\n")[0].strip().lower().split(",")
+    header = names[:3] == _HEADER
     try:
+        if names[:2] == _PRINTED:
+            yield from _printed(rows, product)
+            return
         for row in rows:
             if not any(row) or (header and rows.line_num == 1):
                 continue
             yield rows.line_num, _read(row, product, header=header)
     except (csv.Error, Refused) as error:
         raise Refused(f"{path}, line {rows.line_num}: {error}") from None
+
+
+def _printed(rows: Any, product: str | None) -> Iterator[tuple[int, CodeName]]:
+    """Read the file of a mint."""
+    next(rows)
+    if product is None:
+        raise Refused("this is a printer's file: say with --product whose codes it holds")
+    key_standard, _, key_str = product.partition("/")
+    for row in rows:
+        if len(row) > 1:
+            yield rows.line_num, CodeName(key_standard=key_standard, key_str=key_str, ext_info=row[1])
 
 
 def _read(row: list[str], product: str | None, *, header: bool) -> CodeName:

@@ -78,7 +78,10 @@ def erase(house: House, openid: str, *, yes: bool, as_json: bool) -> None:
         )
     if as_json:
         return show_json({"scans": count})
-    click.echo(f"The person is erased; {count:,} scans were concerned.")
+    if count:
+        click.echo(f"The person is erased; {count:,} scans were concerned.")
+    else:
+        click.echo("No scan of such a person was found: is the openid right? The erasure is noted all the same.")
     return click.echo(_AFTER_ERASING.format(path=erasures_path(url)), err=True)
 
 

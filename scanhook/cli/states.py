@@ -92,9 +92,9 @@ def _verb(action: Action, text: str, arguments: Callable[[Any], Any], choose: Ch
 
     command = change_options(run)
     if timed:
-        command = click.option("--at", metavar="TIME", help="When; else now. 2026-12-01 or 2026-12-01T08:00+08:00.")(
-            command
-        )
+        command = click.option(
+            "--at", metavar="TIME", help="When; else now. 2026-12-01T08:00+08:00; without a zone, in this machine's."
+        )(command)
     return click.command(str(action), help=text)(arguments(command))
 
 

@@ -128,7 +128,8 @@ def _remedy(unfinished: UnfinishedImport) -> str:
     if unfinished.kind == "mint":
         return "if it does not run any more, mint again: what is left of it is taken back"
     return (
-        "if it does not run any more, import the same file again: it goes on where it was; "
+        "if it does not run any more, import the same file again: it goes on where it was, or "
+        "begins anew if the file was not read to its end; "
         f"or give it up with `scanhook imports drop {unfinished.id}`"
     )
 

@@ -5,12 +5,14 @@ What is looked at is a sample, in stretches of neighbouring lines that are sprea
 
 from __future__ import annotations
 
+import string
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import ceil
 
+from scanhook.registry.codefile import EXT_INFO_SIGNS
 from scanhook.registry.entropy import entropy_bits
 from scanhook.registry.guessing import WAYS
 
@@ -26,6 +28,7 @@ ENTROPY_SAMPLE_MIN = 100
 """Fewer codes say nothing of how random they are."""
 _ENTROPY_SLACK_BITS = 2
 RUNNING_SHARE_MAX = 0.01
+_ALLOWED = frozenset(string.ascii_letters + string.digits + EXT_INFO_SIGNS)
 _REMEDY = "mint codes that nobody can guess with `scanhook codes mint`, and print those from now on"
 
 
@@ -165,6 +168,12 @@ class Audit:
 
     def _warnings(self, bits: float, rate: float) -> list[str]:
         found = []
+        strange = "".join(sorted(set(self.alphabet) - _ALLOWED))
+        if strange:
+            found.append(
+                f"codes hold characters that WeChat's extinfo does not allow ({strange}), so no scan can bring them: "
+                "did a spreadsheet shorten numbers to something like 6.90E+12?"
+            )
         if self.pairs and self.running / self.pairs > RUNNING_SHARE_MAX:
             share = self.running / self.pairs
             found.append(

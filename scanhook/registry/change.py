@@ -177,6 +177,8 @@ class Batch:
     :param positions: the highest position that was given away.
     :param mark: what its own level says.
     :param ranged: whether a range of it was ever changed.
+    :param apart: how many of its codes have a mark of their own, or lie in a range with one: the counts by state
+        does not know these.
     :param ever_activated: whether a change that was not undone has activated any of it, now or for a time to come.
     :param handovers: of its minted files.
     """
@@ -190,6 +192,7 @@ class Batch:
     pepper_id: str
     ranged: bool
     ever_activated: bool
+    apart: int = 0
     handovers: tuple[Handover, ...] = ()
 
     @property

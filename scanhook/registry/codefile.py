@@ -20,9 +20,11 @@ from typing import IO
 
 from scanhook.errors import CodeFileRefused
 
-__all__ = ["BLOCK_BYTES", "EXT_INFO_MAX_CHARS", "HEADER", "Block", "CodeFile", "digest_of"]
+__all__ = ["BLOCK_BYTES", "EXT_INFO_MAX_CHARS", "EXT_INFO_SIGNS", "HEADER", "Block", "CodeFile", "digest_of"]
 
 HEADER = ("keystandard", "keystr", "extinfo", "status")
+EXT_INFO_SIGNS = "-_().*"
+"""What WeChat allows in an extinfo beside letters and digits."""
 EXT_INFO_MAX_CHARS = 64
 """The largest QR code that WeChat draws holds 50 (facts.md 1.5)."""
 BLOCK_BYTES = 2 << 20

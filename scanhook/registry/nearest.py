@@ -12,15 +12,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from scanhook.registry.checksum import ALPHABET, has_right_check
-from scanhook.registry.codefile import EXT_INFO_MAX_CHARS
+from scanhook.registry.codefile import EXT_INFO_MAX_CHARS, EXT_INFO_SIGNS
 from scanhook.registry.normalise import Normalisation
 from scanhook.registry.store import LookUp, RegistryStore
 from scanhook.storage import Pepper
 
 __all__ = ["Cause", "Edit", "Nearest", "find_nearest"]
-
-_EXTINFO_SIGNS = "-_().*"
-"""What WeChat allows in an extinfo beside letters and digits."""
 
 # Characters that print, eye and camera take for each other, whatever their case.
 _LOOK_ALIKES = ("0OQD", "1ILJ7T", "2Z7", "5S", "6GB", "8B3", "9GQ", "UVWY", "CG", "EF", "PR", "MN", "KX", "HN", "-_.")
@@ -145,7 +142,7 @@ def _alphabet_of(rules: Normalisation) -> str:
     if rules.upper and rules.look_alikes:
         return ALPHABET
     letters = string.ascii_uppercase if rules.upper else string.ascii_letters
-    return string.digits + letters + _EXTINFO_SIGNS
+    return string.digits + letters + EXT_INFO_SIGNS
 
 
 def _neighbours(text: str, rules: Normalisation) -> Iterator[_Neighbour]:

@@ -31,6 +31,10 @@ _EVER_ACTIVATED = """
 SELECT EXISTS (SELECT 1 FROM befores AS f JOIN changes AS c ON c.id = f.change_id
   WHERE f.batch_id = ? AND c.action = 'activate' AND c.undone_by IS NULL)
 """
+_APART = """
+SELECT (SELECT coalesce(sum(last - first + 1), 0) FROM ranges WHERE batch_id = ?1)
+  + (SELECT count(DISTINCT f.tag) FROM befores AS f JOIN marks AS m ON m.tag = f.tag WHERE f.batch_id = ?1)
+"""
 _HANDOVERS = """
 SELECT path, taken_by, recipient, sha256, at FROM handovers WHERE batch_id = ? AND done = 1 ORDER BY import_id
 """
@@ -124,5 +128,6 @@ def _batch(
         pepper_id=pepper_id,
         ranged=bool(ranged),
         ever_activated=bool(connection.execute(_EVER_ACTIVATED, (id_,)).get),
+        apart=connection.execute(_APART, (id_,)).get,
         handovers=tuple(handovers),
     )

@@ -89,6 +89,7 @@ def test_an_activation_waits_for_its_time(spring: House) -> None:
 
     assert state("ITEM01") == "issued"
     shown = run_json("batches", "show", "spring")
+    assert shown["own_state"] == "issued"
     assert (shown["activates_at"], shown["expires_at"]) == ("2999-01-01T00:00:00+00:00", None)
 
 
@@ -221,6 +222,7 @@ def test_several_batches_are_one_change(stocked: House) -> None:
 def test_the_batches_are_listed_with_their_states_in_force(stocked: House) -> None:
     changed("batches", "recall", "autumn")
     listed = {row["batch"]: row for row in run_json("batches", "list")}
+    assert {name: row["own_state"] for name, row in listed.items()} == {"autumn": "recalled", "winter": None}
     assert {name: row["states"] for name, row in listed.items()} == {"autumn": {"recalled": 2}, "winter": {"issued": 1}}
     assert [row["batch"] for row in run_json("batches", "list", "--product", FRAME)] == ["autumn", "winter"]
     shown = run("batches", "list").stdout

@@ -54,6 +54,28 @@ def test_a_list_of_codes_is_changed(spring: House, tmp_path: Path, text: str) ->
     assert states() == ["recalled"] * 2 + ["issued"] * 8
 
 
+def test_a_list_may_be_a_printers_file(spring: House, tmp_path: Path) -> None:
+    file = tmp_path / "printed.csv"
+    file.write_text(
+        "position,serial,content,batch\n9,ITEM09,http://x/ITEM09,spring\n10,ITEM10,http://x/ITEM10,spring\n"
+    )
+    said = run("codes", "stolen", "--list", file, "--why", "x", code=1).stderr
+    assert "this is a printer's file: say with --product" in said
+    changed("codes", "stolen", "--list", str(file), "--product", FRAME)
+    assert states() == ["issued"] * 8 + ["stolen"] * 2
+
+
+def test_counts_say_how_many_codes_were_changed_apart(spring: House) -> None:
+    changed("batches", "suspend", "spring", "--range", "2-4")
+    stolen = str(changed("codes", "stolen", f"{FRAME}/ITEM01", f"{FRAME}/ITEM02")["change"])
+
+    assert "5 of them changed by range or code" in run("batches", "show", "spring").stdout
+    assert run_json("batches", "list")[0]["changed_apart"] == 5
+    assert run_json("codes", "stats")[0]["changed_apart"] == 5
+    changed("batches", "undo", stolen)
+    assert run_json("batches", "list")[0]["changed_apart"] == 3
+
+
 def test_a_list_may_hold_the_codes_of_one_product_alone(spring: House, tmp_path: Path) -> None:
     file = tmp_path / "list.txt"
     file.write_text("ITEM09\nITEM10\n")

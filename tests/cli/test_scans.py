@@ -357,3 +357,9 @@ def test_without_a_setting_scans_are_kept_for_ever(scanner: Scanner) -> None:
         "Scans are kept for ever: [journal] keep_scans_days is 0.\n0 scans, 0 other events and 0 openids are deleted.\n"
     )
     assert len(kept_of(OPENID)) == 1
+
+
+def test_an_erasure_of_nobody_says_so() -> None:
+    assert run("scans", "erase", "--openid", "oNobody", "--yes").stdout == (
+        "No scan of such a person was found: is the openid right? The erasure is noted all the same.\n"
+    )

@@ -80,6 +80,17 @@ def test_staff_are_warned_of_codes_that_can_be_guessed(
         assert "`scanhook codes mint`" in warning
 
 
+def test_staff_are_warned_of_what_a_spreadsheet_has_shortened(
+    store: SqliteRegistry, tmp_path: Path, pepper: Pepper
+) -> None:
+    audit = audit_of(store, tmp_path / "codes.csv", pepper, ["6.90E+12"])
+
+    assert audit["warnings"] == [
+        "codes hold characters that WeChat's extinfo does not allow (+), so no scan can bring them: "
+        "did a spreadsheet shorten numbers to something like 6.90E+12?"
+    ]
+
+
 def test_an_audit_says_what_the_file_is_like(store: SqliteRegistry, tmp_path: Path, pepper: Pepper) -> None:
     audit = audit_of(store, tmp_path / "codes.csv", pepper, ["AB", "A1", "AC", "AB", "A12", "茅B"])
 
