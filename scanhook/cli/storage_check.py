@@ -22,10 +22,10 @@ from scanhook.storage.checking import Contradictions, Finding, check_file
 from scanhook.storage.files import STORE_FILES, Telling
 from scanhook.storage.lock import use_storage
 from scanhook.wire.service import storage_url
+from scanhook.wire.uploads import RESERVE_BYTES
 
 __all__ = ["Place", "check"]
 
-FREE_MIN_BYTES = 1 << 30
 
 _CONTRADICTIONS: dict[str, Contradictions] = {
     "registry.db": registry_check.contradictions,
@@ -90,7 +90,7 @@ def _look(place: Place, *, quick: bool, tell: Telling) -> Iterator[Finding]:
         )
     free = shutil.disk_usage(folder).free
     fault = f"{folder} has {free:,} bytes free: make room; when the disk is full, no scan is answered any more"
-    yield Finding(name="free disk space", fault=fault if free < FREE_MIN_BYTES else None)
+    yield Finding(name="free disk space", fault=fault if free < RESERVE_BYTES else None)
 
 
 def _count(place: Place) -> tuple[dict[str, int], list[UnfinishedImport]]:

@@ -22,7 +22,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 from scanhook.errors import StorageError
 
-__all__ = ["Crew", "cores", "serve"]
+__all__ = ["Crew", "cores", "python_path", "serve"]
 
 Result = TypeVar("Result")
 _Line = Connection
@@ -47,6 +47,14 @@ _END_WAIT_S = 5.0
 _ASKS, _DONE, _FAILED = range(3)
 _NO_TASK = None
 _SERVE = "import sys; from scanhook.registry.crew import serve; serve(int(sys.argv[1]))"
+
+
+def python_path() -> str:
+    """Return the ``PYTHONPATH`` of a child that runs the scanhook that we run, wherever it lies.
+
+    With Python's ``-P`` it then runs nothing of the folder that we are in.
+    """
+    return os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))))
 
 
 def cores() -> int:
@@ -128,13 +136,11 @@ class Crew(Generic[Result]):
     def _hire(self, number: int) -> None:
         ours, theirs = Pipe()
         with theirs:
-            # The helper runs the scanhook that we run, wherever it lies, and nothing of the folder that we are in (-P).
-            paths = filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")))
             self._helpers[ours] = subprocess.Popen(  # noqa: S603  (a command of our own)
                 [sys.executable, "-P", "-c", _SERVE, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+                env={**os.environ, "PYTHONPATH": python_path()},
             )
         self._say(ours, (self._make, self._setup, number))
 

@@ -12,14 +12,14 @@ from typing import Any
 
 import apsw
 
-from scanhook.clock import Clock
 from scanhook.errors import Refused, StorageError
 from scanhook.registry.importstore import Import, ImportPlan, Kind, Part, Phase, Pile
 from scanhook.registry.life import Level, State
 from scanhook.registry.product import Product
 from scanhook.registry.sqlite_loading import SqliteLoader, loading_connection
 from scanhook.registry.sqlite_rows import PRODUCT_COLUMNS, mark_row, product_of, settings_row
-from scanhook.storage import Database, rows_of
+from scanhook.registry.sqlite_store import SqliteStore
+from scanhook.storage import rows_of
 from scanhook.storage.files import give_to_owner
 
 __all__ = ["SqliteImports"]
@@ -57,12 +57,8 @@ WHERE id = ?4 AND shown = 0 AND (phase <> 'dropped' OR ?1 = 'dropped')
 _DELETE_BATCH = "DELETE FROM batches WHERE id = ? AND NOT EXISTS (SELECT 1 FROM parts WHERE batch_id = batches.id)"
 
 
-class SqliteImports:
+class SqliteImports(SqliteStore):
     """The half of the SQLite registry that imports use."""
-
-    def __init__(self, database: Database, *, clock: Clock) -> None:
-        self.database = database
-        self._clock = clock
 
     @property
     def folder(self) -> Path:

@@ -8,13 +8,13 @@ from typing import Any
 
 import apsw
 
-from scanhook.clock import Clock
 from scanhook.errors import Refused
 from scanhook.registry.change import Change, Order, Scope, check_words
 from scanhook.registry.life import NO_MARK, Action, Level, Mark, step
 from scanhook.registry.segments import Segment, covered, laid_over
 from scanhook.registry.sqlite_rows import MARK_COLUMNS, PRODUCT_COLUMNS, mark_of, mark_row, product_of
-from scanhook.storage import Database, rows_of
+from scanhook.registry.sqlite_store import SqliteStore
+from scanhook.storage import rows_of
 
 __all__ = ["SqliteLife"]
 
@@ -55,12 +55,8 @@ _Before = tuple[bytes | None, int | None, int | None, int | None, bytes | None, 
 """What a change found: product id, batch id, first, last, tag, and the mark there."""
 
 
-class SqliteLife:
+class SqliteLife(SqliteStore):
     """The half of the SQLite registry that changes states."""
-
-    def __init__(self, database: Database, *, clock: Clock) -> None:
-        self.database = database
-        self._clock = clock
 
     def size_of(self, scopes: Sequence[Scope]) -> int:
         """Count the codes that a change would be about."""

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import apsw
 
-from scanhook.clock import Clock
 from scanhook.registry.change import Handover
 from scanhook.registry.loading import work_name
 from scanhook.registry.mintstore import OpenMint
 from scanhook.registry.normalise import Normalisation
-from scanhook.storage import Database, rows_of
+from scanhook.registry.sqlite_store import SqliteStore
+from scanhook.storage import rows_of
 
 __all__ = ["SqliteMints"]
 
@@ -61,12 +61,8 @@ SELECT ?, ?, ?, 'undo', level, product_id, batch_id, codes, '{}', id FROM change
 """
 
 
-class SqliteMints:
+class SqliteMints(SqliteStore):
     """The half of the SQLite registry that minting uses, beside that for imports."""
-
-    def __init__(self, database: Database, *, clock: Clock) -> None:
-        self.database = database
-        self._clock = clock
 
     def promise_handover(self, import_id: int, handover: Handover) -> None:
         """Write down who will take the file of a mint."""

@@ -19,6 +19,7 @@ from typing import IO
 from scanhook.clock import SystemClock
 from scanhook.errors import CodeFileRefused, Refused, ScanhookError
 from scanhook.registry import ImportReport, RegistryStore, import_codes
+from scanhook.registry.crew import python_path
 from scanhook.registry.importstore import Import, Kind, Phase
 from scanhook.settings import House, load_settings
 from scanhook.storage import Pepper
@@ -59,10 +60,8 @@ def start_import(house: House, import_id: int, claim: IO[bytes]) -> None:
 
 
 def _environ() -> dict[str, str]:
-    # It runs the scanhook that we run, wherever it lies, and nothing of the folder that we are in (-P).
-    paths = filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")))
     kept = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_CHILDREN}
-    return {**kept, "PYTHONPATH": os.pathsep.join(paths)}
+    return {**kept, "PYTHONPATH": python_path()}
 
 
 def _await(process: subprocess.Popen[bytes], import_id: int) -> None:

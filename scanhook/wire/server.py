@@ -16,6 +16,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
 from scanhook.errors import Refused
+from scanhook.registry.crew import python_path
 from scanhook.settings import House
 from scanhook.wire.companion import Companion
 
@@ -59,8 +60,7 @@ def housekeeper_command(house: House) -> list[str]:
 
 def housekeeper_environ() -> dict[str, str]:
     """Return the environment in which it runs the scanhook that we run, wherever that lies."""
-    paths = filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")))
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    return {**os.environ, "PYTHONPATH": python_path()}
 
 
 class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
