@@ -13,6 +13,9 @@
     ├── StorageError             503  registry or journal cannot be read or written
     │   ├── PepperMismatch       503  the storage was made with another pepper
     │   └── SchemaMismatch       503  the storage was made by another version
+    ├── WechatError              502  WeChat's own API did not do what it was asked for
+    │   ├── WechatRefused        502  it answered with an error code
+    │   └── WechatUnreachable    503  it gave no answer, or none that can be used
     └── Refused                  400  what staff asked for cannot be done; says how to mend it
         ├── CodeFileRefused      400  a code file cannot be imported as it is
         └── IdTaken              409  a caller asks of another code under an id that it has used
@@ -42,6 +45,9 @@ __all__ = [
     "TooLarge",
     "Undecided",
     "VerifierFailed",
+    "WechatError",
+    "WechatRefused",
+    "WechatUnreachable",
 ]
 
 
@@ -127,6 +133,49 @@ class SchemaMismatch(StorageError):
     """The storage was made by another version of scanhook."""
 
     permanent: ClassVar[bool] = True
+
+
+class WechatError(ScanhookError):
+    """WeChat's own API did not do what it was asked for."""
+
+    status_hint: ClassVar[int] = 502
+
+
+class WechatRefused(WechatError):
+    """WeChat's API answered with an error code.
+
+    :param why: the whole sentence: what was called, the code, its name, what it means and the remedy.
+    :param code: WeChat's ``errcode``.
+    :param name: what it is called, such as ``api_unauthorized``.
+    :param meaning: in words.
+    :param remedy: what to do.
+    :param permanent: whether asking again with the same input must fail again.
+    :param rid: by which WeChat finds the request again; empty when it gave none.
+    """
+
+    def __init__(self, why: str, *, code: int, name: str, meaning: str, remedy: str, permanent: bool, rid: str) -> None:
+        super().__init__(why)
+        self.code = code
+        self.name = name
+        self.meaning = meaning
+        self.remedy = remedy
+        self.permanent = permanent  # type: ignore[misc]  # this error's own bit: the code decides
+        self.rid = rid
+
+
+class WechatUnreachable(WechatError):
+    """WeChat's API gave no answer, or none that can be used.
+
+    :param acted: ``False`` when WeChat surely did nothing; ``None`` when nobody knows, as when a line broke after the
+        request had left.
+    """
+
+    status_hint: ClassVar[int] = 503
+    permanent: ClassVar[bool] = False
+
+    def __init__(self, why: str, *, acted: bool | None) -> None:
+        super().__init__(why)
+        self.acted = acted
 
 
 class Refused(ScanhookError):

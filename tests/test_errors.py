@@ -20,6 +20,9 @@ TREE: list[tuple[str, str, int, bool]] = [
     ("StorageError", "ScanhookError", 503, False),
     ("PepperMismatch", "StorageError", 503, True),
     ("SchemaMismatch", "StorageError", 503, True),
+    ("WechatError", "ScanhookError", 502, True),
+    ("WechatRefused", "WechatError", 502, True),
+    ("WechatUnreachable", "WechatError", 503, False),
     ("Refused", "ScanhookError", 400, True),
     ("CodeFileRefused", "Refused", 400, True),
     ("IdTaken", "Refused", 409, True),
@@ -73,7 +76,11 @@ def test_all_is_sorted_and_names_every_error() -> None:
     assert errors.__all__ == sorted(each.__name__ for each in _classes())
 
 
-@pytest.mark.parametrize("error", [each for each in _classes() if not issubclass(each, PushError)])
+# These say more than why, and have tests of their own.
+_SAY_MORE = (PushError, errors.WechatRefused, errors.WechatUnreachable)
+
+
+@pytest.mark.parametrize("error", [each for each in _classes() if not issubclass(each, _SAY_MORE)])
 def test_an_error_says_why(error: type[ScanhookError]) -> None:
     raised = error("the disk is full")
     assert (str(raised), raised.why) == ("the disk is full", "the disk is full")
@@ -91,3 +98,15 @@ def test_an_error_says_why(error: type[ScanhookError]) -> None:
 def test_a_refused_push_says_why_in_the_log_and_little_in_its_answer(error: type[PushError], answer: str) -> None:
     raised = error("the signature is wrong", kind="signature")
     assert (raised.why, raised.kind, raised.answer) == ("the signature is wrong", "signature", answer)
+
+
+def test_a_refusal_of_wechat_says_by_its_code_whether_to_ask_again() -> None:
+    raised = errors.WechatRefused(
+        "busy", code=-1, name="system_error", meaning="busy", remedy="wait", permanent=False, rid="6520b1c2-1"
+    )
+    assert (raised.code, raised.permanent, raised.rid, str(raised)) == (-1, False, "6520b1c2-1", "busy")
+
+
+@pytest.mark.parametrize("acted", [False, None])
+def test_an_api_that_gives_no_answer_says_whether_it_may_have_acted(*, acted: bool | None) -> None:
+    assert errors.WechatUnreachable("no answer", acted=acted).acted is acted

@@ -24,7 +24,14 @@ CONFIG_VARIABLE = "SCANHOOK_CONFIG"
 DEFAULT_CONFIG = "scanhook.toml"
 
 _VARIABLE = re.compile(r"SCANHOOK_(CONFIG$|(" + "|".join(name.upper() for name in Settings.model_fields) + r")__)")
-_LISTS = ("CHAIN", "PREVIOUS_TOKENS", "PREVIOUS_ENCODING_AES_KEYS")
+_LISTS = (
+    "API_FALLBACKS",
+    "CHAIN",
+    "PREVIOUS_ENCODING_AES_KEYS",
+    "PREVIOUS_TOKENS",
+    "SHOP_APP_IDS",
+    "TOKEN_COMMAND",
+)
 _NO_SUCH_SETTING = "there is no such setting; the README lists them all"
 # Kubernetes gives every container these, wherever a service is called scanhook.
 _KUBERNETES = re.compile(r"SCANHOOK_(SERVICE_(HOST|PORT)|PORT)(_|$)")
@@ -163,9 +170,9 @@ def _sentence(fault: Mapping[str, Any], path: Path, text: str, environ: Mapping[
     elif fault["type"] == "string_pattern_mismatch":
         message = "a name is a small letter, then up to 31 small letters, digits, `-` and `_`"
     # A rule about a whole table begins its sentence with the name of the value it is about.
-    inner = (*place, message.split()[0])
+    inner = (*place, *message.split()[0].split("."))
     line = line_of(text, inner) or line_of(text, place)
     variables = ["SCANHOOK_" + "__".join(names).upper() for names in (inner, place)]
     variable = next((name for name in variables if name in environ), None)
     where = f"environment, {variable}" if variable else f"{path}, line {line}" if line else str(path)
-    return f"{where}: {'.'.join(place)}: {message}"
+    return ": ".join((where, *([".".join(place)] if place else []), message))

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import socket
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from scanhook.settings.address import is_address
+from scanhook.settings.table import NAME_PATTERN, Table, from_files
+from scanhook.settings.wechat import CatalogSettings, LandingSettings, TokenSettings, WechatSettings
 
 __all__ = [
     "AccountSettings",
@@ -21,37 +26,31 @@ __all__ = [
 ]
 
 AES_KEY_CHARS = 43
-NAME_PATTERN = r"^[a-z][a-z0-9_-]{0,31}$"
 
 _TOKEN = re.compile(r"[A-Za-z0-9]{3,32}", re.ASCII)
 _AES_KEY = re.compile(rf"[A-Za-z0-9]{{{AES_KEY_CHARS}}}", re.ASCII)
+_TAKEN_NAMES = frozenset({"logo"})
+"""Of other pages below /landing."""
+_PORTS = {"http": 80, "https": 443}
 _BIND = re.compile(r"(?P<host>\[[0-9a-fA-F:]+\]|[^:\s]+):(?P<port>\d{1,5})")
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+def _free(name: str) -> str:
+    if name in _TAKEN_NAMES:
+        raise ValueError(f"its page would be /landing/{name}, which is taken: choose another name")
+    return name
 
 
-def _from_files(values: Any, secrets: tuple[str, ...]) -> Any:
-    """Read each secret whose ``…_file`` is given from that file."""
-    if not isinstance(values, Mapping):
-        return values
-    read = dict(values)
-    for name in secrets:
-        path = read.pop(f"{name}_file", None)
-        if path is None:
-            continue
-        if read.get(name):
-            raise ValueError(f"both {name} and {name}_file are given: leave one of them out")
-        try:
-            read[name] = Path(str(path)).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not text"
-            raise ValueError(f"{name}_file names {path}, which cannot be read: {why}") from None
-    return read
+def _is_this_machine(host: str) -> bool:
+    if host in ("localhost", "::1"):
+        return True
+    try:
+        return socket.inet_aton(host)[0] == 127  # it also reads 127.1 and 0x7f000001
+    except OSError:
+        return False
 
 
-class ServiceSettings(_Table):
+class ServiceSettings(Table):
     """``[service]``: how the service is reached."""
 
     bind: str = "127.0.0.1:8000"
@@ -64,7 +63,7 @@ class ServiceSettings(_Table):
     @model_validator(mode="before")
     @classmethod
     def _read_files(cls, values: Any) -> Any:
-        return _from_files(values, ("monitor_token",))
+        return from_files(values, ("monitor_token",))
 
     @field_validator("workers", "threads", "timestamp_window_s", mode="before")
     @classmethod
@@ -91,15 +90,19 @@ class ServiceSettings(_Table):
         return url.rstrip("/")
 
 
-class StorageSettings(_Table):
+class StorageSettings(Table):
     """``[storage]``: where registry and journal are kept."""
 
     url: str = "sqlite:///data"
     pepper_file: Path = Path("secrets/pepper")
 
 
-class AccountSettings(_Table):
-    """``[accounts.NAME]``: an official account that pushes to us."""
+class AccountSettings(TokenSettings):
+    """``[accounts.NAME]``: an official account that pushes to us.
+
+    :param forward_url: where pushes other than scans go on to, byte for byte.
+    :param forward_scans: whether a copy of scan events goes there too.
+    """
 
     app_id: str = ""
     original_id: str = ""
@@ -108,13 +111,16 @@ class AccountSettings(_Table):
     previous_tokens: tuple[SecretStr, ...] = ()
     previous_encoding_aes_keys: tuple[SecretStr, ...] = ()
     app_secret: SecretStr = SecretStr("")
+    app_secret_file: str = ""
     mode: Literal["safe", "compat", "plain"] = "safe"
     receive_id: str = ""
+    forward_url: str = ""
+    forward_scans: bool = False
 
     @model_validator(mode="before")
     @classmethod
     def _read_files(cls, values: Any) -> Any:
-        return _from_files(values, ("token", "encoding_aes_key", "app_secret"))
+        return from_files(values, ("token", "encoding_aes_key", "app_secret", "access_token"), named=("app_secret",))
 
     @field_validator("token", "previous_tokens")
     @classmethod
@@ -133,6 +139,15 @@ class AccountSettings(_Table):
                     f"an EncodingAESKey is {AES_KEY_CHARS} letters and digits: see the console (消息加解密密钥)"
                 )
         return given
+
+    @field_validator("forward_url")
+    @classmethod
+    def _check_forward_url(cls, url: str) -> str:
+        if url and not is_address(url):
+            raise ValueError(
+                'write the address of your own server without a query, such as "https://old.example.com/wx"'
+            )
+        return url
 
     @field_validator("app_id")
     @classmethod
@@ -167,7 +182,7 @@ class AccountSettings(_Table):
         return self
 
 
-class VerifierSettings(_Table):
+class VerifierSettings(Table):
     """``[verifier]``: who says what is genuine."""
 
     chain: Annotated[tuple[str, ...], Field(min_length=1)] = ("registry://",)
@@ -179,17 +194,17 @@ class VerifierSettings(_Table):
     @model_validator(mode="before")
     @classmethod
     def _read_files(cls, values: Any) -> Any:
-        return _from_files(values, ("secret",))
+        return from_files(values, ("secret",))
 
 
-class RegistrySettings(_Table):
+class RegistrySettings(Table):
     """``[registry]``: how staff are guarded from mistakes."""
 
     confirm_above: Annotated[int, Field(ge=0)] = 10_000
     unactivated_hours: Annotated[float, Field(ge=0)] = 168.0
 
 
-class JournalSettings(_Table):
+class JournalSettings(Table):
     """``[journal]``: how long what consumers did is kept."""
 
     keep_openid_days: Annotated[int, Field(ge=0, le=36500)] = 0
@@ -210,8 +225,29 @@ class Settings(BaseSettings):
     storage: StorageSettings = StorageSettings()
     registry: RegistrySettings = RegistrySettings()
     journal: JournalSettings = JournalSettings()
-    accounts: Annotated[dict[Annotated[str, Field(pattern=NAME_PATTERN)], AccountSettings], Field(min_length=1)]
+    accounts: Annotated[
+        dict[Annotated[str, Field(pattern=NAME_PATTERN), AfterValidator(_free)], AccountSettings], Field(min_length=1)
+    ]
     verifier: VerifierSettings = VerifierSettings()
+    wechat: WechatSettings = WechatSettings()
+    catalog: CatalogSettings = CatalogSettings()
+    landing: LandingSettings = LandingSettings()
+
+    @model_validator(mode="after")
+    def _check_forward_urls(self) -> Self:
+        for name, account in self.accounts.items():
+            if account.forward_url and self._is_ours(account.forward_url):
+                raise ValueError(f"accounts.{name}.forward_url names this very service: pushes would go in a ring")
+        return self
+
+    def _is_ours(self, url: str) -> bool:
+        """Tell whether a push that is sent there would come back to us."""
+        if self.service.public_url and url.startswith(f"{self.service.public_url}/wechat/callback"):
+            return True
+        asked, bound = urlsplit(url), urlsplit(f"http://{self.service.bind}")
+        if (asked.port or _PORTS[asked.scheme]) != bound.port:
+            return False
+        return asked.hostname == bound.hostname or _is_this_machine(asked.hostname or "")
 
     @classmethod
     def settings_customise_sources(

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from scanhook.settings import ServiceSettings, StorageSettings, VerifierSettings
-from tests.settings.conftest import GOOD, Load
+from tests.settings.conftest import GOOD, Load, Refuse
 
 
 def test_what_a_short_file_leaves_out_has_the_defaults_of_the_design(load: Load) -> None:
@@ -57,3 +57,10 @@ def test_a_public_url_ends_before_the_callback(url: str) -> None:
 def test_a_table_that_is_none_is_refused(value: object) -> None:
     with pytest.raises(ValidationError, match="valid dictionary"):
         VerifierSettings.model_validate(value)
+
+
+def test_an_account_cannot_have_the_name_of_another_page(refuse: Refuse) -> None:
+    said = refuse(GOOD.replace("[accounts.main]", "[accounts.logo]"))
+    assert said.endswith(
+        "line 4: accounts.logo: its page would be /landing/logo, which is taken: choose another name"
+    ), said
