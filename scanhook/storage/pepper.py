@@ -24,6 +24,7 @@ PERSON_BYTES = 16
 _IDENTITY_BYTES = 16
 _API_KEY_BYTES = 32
 _SEAL_BYTES = 32
+_TOKEN_KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +133,11 @@ class Pepper:
         every request would pay for it.
         """
         return self._hash(b"api-key", presented.encode(), size=_API_KEY_BYTES)
+
+    @property
+    def token_key(self) -> bytes:
+        """The key that seals WeChat's access tokens: 32 bytes."""
+        return self._hash(b"token-key", b"", size=_TOKEN_KEY_BYTES)
 
     def seal(self, text: bytes) -> bytes:
         """Return what nobody without the pepper can write under a backup's manifest: 32 bytes."""
