@@ -9,6 +9,8 @@ import click
 import httpx2
 
 from scanhook.cli.common import console, json_option, show_json
+from scanhook.cli.doctor_forward import look_at_forwards
+from scanhook.cli.doctor_wechat import wechat_checks
 from scanhook.cli.serve import check_port
 from scanhook.errors import ScanhookError, SettingsError
 from scanhook.settings import House, find_config, load_settings
@@ -31,17 +33,25 @@ _IMPORT_S = 86_400
 @json_option
 @click.pass_context
 def doctor(context: click.Context, config: Path | None, *, as_json: bool) -> None:
-    """Look at settings, file modes, pepper, storage, clock, housekeeper and port, and at what waits for you."""
+    """Look at settings, file modes, pepper, storage, clock, housekeeper and port, and at what waits for you.
+
+    WeChat is asked whether the accounts may have scan product pages, and what is wrong with those of the registry.
+    """
     checks = list(_look(find_config(config)))
     if as_json:
-        show_json([{"check": check.name, "fault": check.fault} for check in checks])
+        show_json([{"check": check.name, "fault": check.fault, "asked": check.asked} for check in checks])
     else:
         for check in checks:
-            mark = "[red]✗[/]" if check.fault else "[green]✓[/]"
-            console.print(f"{mark} {check.name}", end="")
-            console.print(f": {check.fault}" if check.fault else "", markup=False, soft_wrap=True)
+            console.print(_mark(check), end=" ")
+            console.print(check.name + (f": {check.fault}" if check.fault else ""), markup=False, soft_wrap=True)
     if any(check.fault for check in checks):
         context.exit(1)
+
+
+def _mark(check: Check) -> str:
+    if check.fault:
+        return "[red]✗[/]"
+    return "[green]✓[/]" if check.asked else "[yellow]–[/]"  # noqa: RUF001  (a dash)
 
 
 def _look(path: Path) -> Iterator[Check]:
@@ -67,6 +77,8 @@ def _look(path: Path) -> Iterator[Check]:
         yield _imports(service)
         is_served = _is_served(house)
         yield _housekeeper(service, is_served=is_served)
+        yield from wechat_checks(service)
+        yield from look_at_forwards(house, service.clock)
     finally:
         service.close()
     yield _port(house, is_served=is_served)

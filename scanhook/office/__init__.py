@@ -1,14 +1,28 @@
-"""What the house itself needs to work: the keys of those who call its API."""
+"""What the house itself needs to work: the keys of those who call its API, and the directory of products."""
 
 from __future__ import annotations
 
 from scanhook.clock import Clock
 from scanhook.office.apikey import ApiKey, KeyScope
+from scanhook.office.catalog import CatalogEntry, EntryKey, Listed, Presentation
+from scanhook.office.catalogstore import CatalogStore
+from scanhook.office.livestore import LiveStore
 from scanhook.office.sqlite import SqliteOffice
 from scanhook.office.store import OfficeStore
 from scanhook.storage import Pepper, StorageUrl
 
-__all__ = ["ApiKey", "KeyScope", "OfficeStore", "open_office"]
+__all__ = [
+    "ApiKey",
+    "CatalogEntry",
+    "CatalogStore",
+    "EntryKey",
+    "KeyScope",
+    "Listed",
+    "LiveStore",
+    "OfficeStore",
+    "Presentation",
+    "open_office",
+]
 
 _ENGINES = {"sqlite": SqliteOffice}
 

@@ -10,8 +10,14 @@ from pathlib import Path
 from scanhook.clock import Clock
 from scanhook.errors import PepperMismatch, Refused, StorageError
 from scanhook.office.apikey import ApiKey, KeyScope, check_key_name, new_key, public_id
+from scanhook.office.catalogstore import CatalogStore
+from scanhook.office.livestore import LiveStore
+from scanhook.office.sqlite_catalog import SqliteCatalog
+from scanhook.office.sqlite_live import SqliteLive
+from scanhook.office.sqlite_tokens import SqliteTokens
 from scanhook.office.store import USE_NOTED_EVERY_S
 from scanhook.storage import Database, Pepper, rows_of
+from scanhook.wechat import TokenStore
 
 __all__ = ["SqliteOffice"]
 
@@ -25,6 +31,9 @@ class SqliteOffice:
 
     def __init__(self, folder: Path, *, pepper: Pepper, clock: Clock) -> None:
         self.database = Database(folder / "office.db", package="scanhook.office", pepper=pepper)
+        self.tokens: TokenStore = SqliteTokens(self.database)
+        self.catalog: CatalogStore = SqliteCatalog(self.database)
+        self.live: LiveStore = SqliteLive(self.database)
         self._pepper = pepper
         self._clock = clock
         self._noted: dict[str, float] = {}

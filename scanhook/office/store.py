@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Protocol
 
 from scanhook.office.apikey import ApiKey, KeyScope
+from scanhook.office.catalogstore import CatalogStore
+from scanhook.office.livestore import LiveStore
+from scanhook.wechat import TokenStore
 
 __all__ = ["USE_NOTED_EVERY_S", "OfficeStore"]
 
@@ -13,7 +16,16 @@ USE_NOTED_EVERY_S = 60
 
 
 class OfficeStore(Protocol):
-    """One engine. Every method raises :class:`~scanhook.errors.StorageError` when the engine cannot do its work."""
+    """One engine. Every method raises :class:`~scanhook.errors.StorageError` when the engine cannot do its work.
+
+    :ivar catalog: what WeChat's product systems know.
+    :ivar live: live goods that were added, and the calls of each day.
+    :ivar tokens: WeChat's access tokens, sealed.
+    """
+
+    catalog: CatalogStore
+    live: LiveStore
+    tokens: TokenStore
 
     def add_key(self, name: str, scope: KeyScope) -> tuple[ApiKey, str]:
         """Make a key.

@@ -35,7 +35,13 @@ def test_a_good_house_is_good(shop: House) -> None:
     assert lines[6] == "✓ office"
     assert lines[7].startswith("✓ durability (SQLite 3.")
     assert lines[7].endswith("journal_mode wal, synchronous 2 (2 is FULL))")
-    assert lines[8:-1] == ["✓ batches", "✓ imports", "✓ housekeeper", f"✓ port {bind}"]
+    assert lines[8:-1] == [
+        *("✓ batches", "✓ imports", "✓ housekeeper"),
+        "– scan right of main (not asked: [accounts.main] has no app_secret, and WeChat gives no access token without: "
+        f"the file {shop.base / 'secrets' / 'main.app_secret'} is empty: put the secret into it; the console has it "
+        '(开发者密码 AppSecret). Where a platform holds the tokens, write token_source = "command" instead)',
+        *("✓ catalog", f"✓ port {bind}"),
+    ]
     assert lines[-1:] == ["✓ public_url https://scan.example.com"]
 
 
@@ -44,9 +50,10 @@ def test_programs_read_the_same_as_people(shop: House) -> None:
     names = [check["check"].split()[0] for check in checks]
     assert names == [
         *("settings", "file", "pepper", "registry", "journal", "clock", "office", "durability", "batches", "imports"),
-        *("housekeeper", "port", "public_url"),
+        *("housekeeper", "scan", "catalog", "port", "public_url"),
     ]
     assert {check["fault"] for check in checks} == {None}
+    assert [check["check"].split()[0] for check in checks if not check["asked"]] == ["scan"]
 
 
 def test_settings_that_cannot_be_read_are_a_fault(shop: House) -> None:

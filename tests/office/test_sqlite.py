@@ -10,7 +10,7 @@ from scanhook.clock import FixedClock
 from scanhook.errors import PepperMismatch, SchemaMismatch, StorageError
 from scanhook.office import KeyScope
 from scanhook.office.sqlite import _FIND, SqliteOffice
-from scanhook.storage import Pepper, rows_of
+from scanhook.storage import Pepper, rows_of, schema_of
 
 AT = 1795312800
 
@@ -63,7 +63,7 @@ def test_what_a_probe_finds_is_told(office: SqliteOffice) -> None:
     run(office.database.path, "PRAGMA user_version = 99")
     with pytest.raises(SchemaMismatch, match="made by a newer version"):
         office.probe()
-    run(office.database.path, "PRAGMA user_version = 1")
+    run(office.database.path, f"PRAGMA user_version = {len(schema_of('scanhook.office'))}")
     run(office.database.path, "UPDATE meta SET value = '0badcafe' WHERE name = 'pepper_id'")
     with pytest.raises(PepperMismatch, match="belongs to another pepper"):
         office.probe()
