@@ -36,6 +36,7 @@ class Judge:
 
     def __init__(self, chain: Sequence[Link], *, timeout_s: float = 2.0, waiters_max: int = 32) -> None:
         self._chain = tuple(chain)
+        self._owns_chain = True
         self._timeout_s = min(timeout_s, BUDGET_S)
         waiting = [index for index, link in enumerate(chain) if link.verifier.waits]
         self._at_once = waiting[0] if waiting else len(chain)
@@ -61,11 +62,20 @@ class Judge:
             late=late,
         )
 
+    def apart(self, *, waiters_max: int) -> Judge:
+        """Return a judge that asks the same verifiers, and whose waiters take no place of this one's.
+
+        It is to be closed before this one, and leaves the verifiers open.
+        """
+        judge = Judge(self._chain, timeout_s=self._timeout_s, waiters_max=waiters_max)
+        judge._owns_chain = False
+        return judge
+
     def close(self) -> None:
         """Close every verifier, after the calls that still run."""
         if self._aside is not None:
             self._aside.close()
-        for link in self._chain:
+        for link in self._chain if self._owns_chain else ():
             link.verifier.close()
 
     @staticmethod

@@ -40,6 +40,11 @@ class Proxy:
             address = self.url.replace("/wechat/callback", "/api/v1/imports?file=large.csv&dry_run=true")
             return client.post(address, content=body, headers=headers)
 
+    def open(self, query: str) -> httpx2.Response:
+        trust = ssl.create_default_context(cafile=str(self.folder / "cert.pem"))
+        with httpx2.Client(verify=trust, trust_env=False) as client:
+            return client.get(self.url.replace("/wechat/callback", f"/landing?{query}"))
+
     def logs(self) -> str:
         return "".join(path.read_text() for path in sorted(self.folder.glob("*.log")))
 
@@ -111,6 +116,18 @@ def test_no_log_of_nginx_holds_the_query(
     logs = proxy.logs()
     assert OPENID not in logs
     assert "signature" not in logs
+
+
+def test_the_landing_page_goes_through_and_no_log_holds_its_ticket(
+    proxy: Proxy, upstream: int, house: House, tmp_path: Path
+) -> None:
+    with serving(house, tmp_path, port=upstream) as service:
+        page = proxy.open("wxticket=azlsdGljdXo4Ymow&wxextinfo=GENUINE0001")
+    assert (page.status_code, page.headers["cache-control"]) == (200, "no-store")
+    assert "<h1" in page.text
+    wait_for(lambda: '"GET /landing"' in proxy.logs(), "nginx has logged the visit")
+    logs = proxy.logs() + service.log()
+    assert [word for word in ("azlsdGljdXo4Ymow", "GENUINE0001", "wxticket") if word in logs] == []
 
 
 def test_a_body_that_is_too_large_never_reaches_the_service(proxy: Proxy) -> None:

@@ -297,6 +297,36 @@ def test_a_verdict_carries_what_the_registry_found(judge: Judge, registry: Sqlit
     assert (verdict.look_up.code.batch, verdict.look_up.code.position) == ("B-7", 1)
 
 
+def test_a_judge_apart_takes_no_place_of_the_first_and_leaves_its_verifiers_open() -> None:
+    go_on, told = threading.Event(), SimpleQueue[Reason]()
+
+    def answer(_question: Question) -> Finding:
+        go_on.wait(PATIENCE_S)
+        return Finding(reason=Reason.ACTIVE)
+
+    verifier = Scripted(answer=answer, waits=True)
+    judge = judge_of(verifier, waiters_max=1)
+    apart = judge.apart(waiters_max=1)
+    threads = []
+    for each in (apart, judge):
+        threads.append(threading.Thread(target=lambda: told.put(each.judge(question(), late=never).reason)))  # noqa: B023
+        threads[-1].start()
+        while each._aside and each._aside._places._value:
+            threads[-1].join(0.001)
+    for each in (apart, judge):
+        with pytest.raises(Undecided, match="all places"):
+            each.judge(question(), late=lambda _verdict: None)
+    go_on.set()
+    for thread in threads:
+        thread.join()
+
+    assert [told.get_nowait(), told.get_nowait()] == ["active", "active"]
+    apart.close()
+    assert verifier.closed == 0
+    judge.close()
+    assert verifier.closed == 1
+
+
 # The chain.
 
 
