@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scanhook.journal.entry import UNDECIDED, Entry, KeptEvent, Noted, Recorded, Scan, Tally
+from scanhook.journal.entry import UNDECIDED, Entry, KeptEvent, Noted, Recorded, Reset, Scan, Sighting, Tally
 from scanhook.journal.export import (
     COLUMNS,
     PERSON_COLUMNS,
@@ -25,7 +25,7 @@ from scanhook.journal.people import (
 from scanhook.journal.peoplestore import Erasure, PeopleStore, Progress, Pseudonym
 from scanhook.journal.sqlite import SqliteJournal
 from scanhook.journal.store import JournalStore
-from scanhook.journal.wanted import ANSWERS, ANY_SCAN, REASONS, SUCCESS_ANSWER, Page, Wanted
+from scanhook.journal.wanted import ANSWERS, ANY_SCAN, REASONS, SUCCESS_ANSWER, EventPage, Page, Wanted
 from scanhook.storage import Pepper, StorageUrl
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "UNDECIDED",
     "Entry",
     "Erasure",
+    "EventPage",
     "JournalStore",
     "KeptEvent",
     "Noted",
@@ -47,8 +48,10 @@ __all__ = [
     "Progress",
     "Pseudonym",
     "Recorded",
+    "Reset",
     "Retained",
     "Scan",
+    "Sighting",
     "Tally",
     "Wanted",
     "as_dict",

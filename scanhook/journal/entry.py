@@ -8,7 +8,7 @@ from scanhook.message import CodeResult
 from scanhook.registry import Reason
 from scanhook.verdict import Verdict
 
-__all__ = ["UNDECIDED", "Entry", "KeptEvent", "Noted", "Recorded", "Scan", "Tally", "kept_plain"]
+__all__ = ["UNDECIDED", "Entry", "KeptEvent", "Noted", "Recorded", "Reset", "Scan", "Sighting", "Tally", "kept_plain"]
 
 UNDECIDED = "undecided"
 """Stands where a reason would, of a scan that has no verdict yet."""
@@ -145,6 +145,17 @@ class KeptEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """A decided scan that WeChat pushed: proof that a person held a code before their camera.
+
+    :param identity: of the push.
+    """
+
+    identity: bytes
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
     """How often a code was scanned, by how many persons, and when (seconds since 1970)."""
 
@@ -152,6 +163,20 @@ class Tally:
     persons: int
     first_at: float
     last_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reset:
+    """That somebody let the counts of a code begin anew.
+
+    :param at: seconds since 1970.
+    :param was: the counts until then; ``None`` where there were none.
+    """
+
+    at: float
+    who: str
+    why: str
+    was: Tally | None
 
 
 def kept_plain(scan: Scan, verdict: Verdict) -> str | None:

@@ -11,7 +11,9 @@ from typing import Any
 import apsw
 
 from scanhook.errors import PepperMismatch
-from scanhook.journal.entry import UNDECIDED, Entry, Noted, Recorded, Scan, Tally, kept_plain
+from scanhook.journal.entry import UNDECIDED, Entry, Noted, Recorded, Scan, kept_plain
+from scanhook.journal.sqlite_counts import SqliteCounts, is_counted
+from scanhook.journal.sqlite_events import SqliteEvents
 from scanhook.journal.sqlite_people import SqlitePeople
 from scanhook.journal.sqlite_prune import fresh_number
 from scanhook.journal.sqlite_reading import SqliteReading
@@ -49,7 +51,7 @@ ON CONFLICT (identity) DO NOTHING
 """
 
 
-class SqliteJournal(SqliteReading, SqlitePeople):
+class SqliteJournal(SqliteReading, SqliteCounts, SqliteEvents, SqlitePeople):
     """A :class:`~scanhook.journal.store.JournalStore` in one SQLite file."""
 
     def __init__(self, folder: Path, *, pepper: Pepper) -> None:
@@ -109,7 +111,8 @@ class SqliteJournal(SqliteReading, SqlitePeople):
             entry = entry_of((number, *facts[1:], *decision[:4], *decision[5:], asked))
         else:
             entry = entry_of(rows_of(connection, _FIND, (scan.identity,))[0])
-        if decided_now:
+        # What was just added is behind every place where counts began anew: that costs no look.
+        if decided_now and (added or is_counted(connection, decision[5], entry.number)):
             # By what is kept: since the scan came first, its person may have been erased.
             self._count(connection, tag=decision[5], person=entry.person, at=millis(entry.received_at))
         return entry, not added, decided_now
@@ -138,15 +141,6 @@ class SqliteJournal(SqliteReading, SqlitePeople):
                 return False
             fresh_number(connection, "events")
             return True
-
-    def tally(self, tag: bytes) -> Tally | None:
-        """Return the counts of a code."""
-        with self.database.reading() as connection:
-            rows = rows_of(connection, "SELECT scans, persons, first_at, last_at FROM tallies WHERE tag = ?", (tag,))
-        if not rows:
-            return None
-        scans, persons, first_at, last_at = rows[0]
-        return Tally(scans=scans, persons=persons, first_at=first_at / 1000, last_at=last_at / 1000)
 
     def probe(self) -> None:
         """Write to the journal, and read its pepper."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import apsw
 
 from scanhook.journal.entry import UNDECIDED
+from scanhook.journal.sqlite_counts import UNCOUNTED
 from scanhook.storage import rows_of
 
 __all__ = ["contradictions"]
@@ -15,16 +16,14 @@ _PERSONS = """
 SELECT count(*) FROM tallies AS t WHERE t.persons <> (SELECT count(*) FROM scanners AS s WHERE s.tag = t.tag)
 """
 _STRANGERS = "SELECT count(*) FROM scanners WHERE tag NOT IN (SELECT tag FROM tallies)"
+_COUNTED = f"reason <> '{UNDECIDED}' AND tag IS NOT NULL AND NOT {UNCOUNTED}"
 _SCANS = f"""
 SELECT count(*) FROM (
-  SELECT tag, count(*) AS scans FROM scans WHERE reason <> '{UNDECIDED}' AND tag IS NOT NULL GROUP BY tag
+  SELECT tag, count(*) AS scans FROM scans WHERE {_COUNTED} GROUP BY tag
 ) AS s LEFT JOIN tallies AS t ON t.tag = s.tag
 WHERE t.scans IS NULL OR t.scans < s.scans OR (?1 AND t.scans > s.scans)
 """
-_UNCOUNTED = f"""
-SELECT count(*) FROM tallies WHERE tag NOT IN
-  (SELECT tag FROM scans WHERE reason <> '{UNDECIDED}' AND tag IS NOT NULL)
-"""
+_UNSCANNED = f"SELECT count(*) FROM tallies WHERE tag NOT IN (SELECT tag FROM scans WHERE {_COUNTED})"
 
 
 def contradictions(connection: apsw.Connection, *, quick: bool, tell: Callable[[str, int, int], None]) -> Iterator[str]:
@@ -44,7 +43,7 @@ def contradictions(connection: apsw.Connection, *, quick: bool, tell: Callable[[
             ("codes whose tally has other scans than there are", _SCANS, (whole,)),
         ]
         if whole and rows_of(connection, "SELECT count(*) FROM scans")[0][0]:
-            looks.append(("codes with a tally and without a scan", _UNCOUNTED, ()))
+            looks.append(("codes with a tally and without a scan", _UNSCANNED, ()))
         for number, (what, statement, bindings) in enumerate(looks):
             tell("journal.db: tallies", number, len(looks))
             count = rows_of(connection, statement, bindings)[0][0]

@@ -15,6 +15,7 @@ from typing import TypeVar
 import apsw
 
 from scanhook.journal.peoplestore import REPEATED_S, Progress, Pseudonym, silent
+from scanhook.journal.sqlite_counts import is_counted
 from scanhook.journal.sqlite_rows import ADD_SCANNER, NEVER_MS, SKEW_MS, first_id, millis
 from scanhook.journal.sqlite_steps import scanner_pages, small_step, windows
 from scanhook.storage import Database, rows_of
@@ -97,6 +98,8 @@ class Eraser:
             if tag is None:
                 continue
             if (person, tag) in self._later:
+                if not is_counted(connection, tag, id_):
+                    continue
                 connection.execute(ADD_SCANNER, (tag, pseudonym.replacement))
                 connection.execute(_COUNT_PERSONS, (connection.changes(), tag))
             else:

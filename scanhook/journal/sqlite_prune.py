@@ -9,7 +9,7 @@ from scanhook.journal.sqlite_rows import SKEW_MS, first_id, millis
 from scanhook.journal.sqlite_steps import cut_log, overwriting, small_step, windows
 from scanhook.storage import Database, rows_of
 
-__all__ = ["SqlitePrune", "fresh_number"]
+__all__ = ["SqlitePrune", "fresh_number", "last_number"]
 
 _STEP_ROWS = 500
 _KEEP = "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
@@ -27,6 +27,12 @@ def fresh_number(connection: apsw.Connection, table: str) -> int:
             number = last + 1
             connection.execute(f"UPDATE {table} SET id = ? WHERE id = 1", (number,))
     return number
+
+
+def last_number(connection: apsw.Connection, table: str) -> int:
+    """Return the highest number that a row was ever given; 0: there was none."""
+    newest: int | None = rows_of(connection, f"SELECT max(id) FROM {table}")[0][0]
+    return _kept(connection, _last_of(table)) if newest is None else newest
 
 
 class SqlitePrune:

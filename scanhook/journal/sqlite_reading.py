@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from scanhook.journal.entry import Entry
-from scanhook.journal.sqlite_rows import ENTRY_COLUMNS, NEVER_MS, conditions, entry_of, page_end, page_start, span
+import apsw
+
+from scanhook.journal.entry import Entry, Sighting
+from scanhook.journal.sqlite_prune import last_number
+from scanhook.journal.sqlite_rows import (
+    ENTRY_COLUMNS,
+    NEVER_MS,
+    conditions,
+    entry_of,
+    first_id,
+    millis,
+    page_end,
+    page_start,
+    span,
+)
 from scanhook.journal.wanted import ANY_SCAN, Page, Wanted
 from scanhook.message import CodeResult
 from scanhook.storage import Database, rows_of
@@ -16,12 +29,47 @@ __all__ = ["SqliteReading"]
 _PAGE_ROWS = 10_000
 _LOOKED_ROWS_MAX = 200_000
 """So many rows are looked through for one page that goes back: about a tenth of a second."""
+_MAY_HAVE_SCANNED = """
+SELECT 1 FROM scanners JOIN tallies USING (tag) WHERE tag = ?1 AND person = ?2 AND last_at >= ?3
+UNION ALL
+SELECT 1 FROM resets WHERE tag = ?1 AND max(at, coalesce(last_at, 0)) >= ?3
+LIMIT 1
+"""
+"""Where counts began anew in that time, nobody knows any more who was counted before."""
+_LAST_AT = "SELECT last_at FROM tallies WHERE tag = ?"
+_ROUND_MS = 2_000
+"""A scan's number lies no further from its time than a commit takes, as long as the clock runs evenly."""
+_SIGHTING = f"""
+SELECT {ENTRY_COLUMNS}, identity FROM scans
+WHERE id >= ? AND id < ? AND received_at >= ? AND person = ? AND tag = ? AND source IS NULL
+ORDER BY id DESC LIMIT 1
+"""
 
 
 class SqliteReading:
     """The half of the SQLite journal that shows what is there."""
 
     database: Database
+
+    def sighting(self, person: bytes, tags: Sequence[bytes], *, since: float) -> Sighting | None:
+        """Return the newest scan of a code by a person, as the counts say that there may be one.
+
+        Whoever scanned the code last is found at once, by the time that the counts have of it. Where others came later,
+        the newest rows are looked through, and no more of them than take some hundredths of a second.
+        """
+        at = millis(since)
+        found: list[Sighting] = []
+        with self.database.reading() as connection:
+            for tag in tags:
+                # Or whoever forges links would have the whole time looked through, again and again.
+                if not rows_of(connection, _MAY_HAVE_SCANNED, (tag, person, at)):
+                    continue
+                for first, behind in _likely_places(connection, tag, since=since):
+                    rows = rows_of(connection, _SIGHTING, (first, behind, at, person, tag))
+                    found += (Sighting(identity=row[-1], entry=entry_of(row[:-1])) for row in rows)
+                    if rows:
+                        break
+        return max(found, key=lambda sighting: sighting.entry.number, default=None)
 
     def tail(self, count: int, *, wanted: Wanted = ANY_SCAN) -> list[Entry]:
         """Return the newest scans."""
@@ -119,3 +167,13 @@ class SqliteReading:
                 (_PAGE_ROWS, pushed),
             )
         return rows[0][0] / 1000 if rows else None
+
+
+def _likely_places(connection: apsw.Connection, tag: bytes, *, since: float) -> Iterator[tuple[int, int]]:
+    """Yield where a scan of a code may lie: the first number, and one behind the last; none holds too many rows."""
+    for (last_at,) in rows_of(connection, _LAST_AT, (tag,)):
+        behind = first_id(connection, "scans", last_at + _ROUND_MS)
+        yield max(first_id(connection, "scans", last_at - _ROUND_MS), behind - _LOOKED_ROWS_MAX), behind
+    first, _ = span(connection, "scans", since=since, until=None)
+    behind = last_number(connection, "scans") + 1
+    yield max(first, behind - _LOOKED_ROWS_MAX), behind

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from scanhook.journal.entry import Entry, Noted, Recorded, Scan, Tally
+from scanhook.journal.entry import Entry, Noted, Recorded, Reset, Scan, Sighting, Tally
 from scanhook.journal.peoplestore import PeopleStore
-from scanhook.journal.wanted import ANY_SCAN, Page, Wanted
+from scanhook.journal.wanted import ANY_SCAN, EventPage, Page, Wanted
 from scanhook.message import CodeResult
 from scanhook.verdict import Verdict
 
@@ -36,8 +36,43 @@ class JournalStore(PeopleStore, Protocol):
     def note(self, event: Noted) -> bool:
         """Store another event, durably; tells whether it is the first time that it came."""
 
+    def events(self, event: str, *, after: int) -> EventPage:
+        """Look through the next events, in the order of arrival, for those of one kind.
+
+        So many are looked through as take some milliseconds; whoever follows a kind goes on where that ended.
+
+        :param event: WeChat's name of it.
+        :param after: the number of the last event that need not be looked at.
+        """
+
     def tally(self, tag: bytes) -> Tally | None:
-        """Return the counts of a code."""
+        """Return the counts of a code; ``None``: it was never scanned, or not since its counts began anew."""
+
+    def reset_counts(self, tags: Sequence[bytes], *, who: str, why: str = "", now: float) -> list[Reset]:
+        """Let the counts of a code begin anew, durably; its scans stay, and who scanned it just now is still found.
+
+        A scan that is stored by then is never counted again: neither when its push is repeated, nor when it gets its
+        verdict only afterwards.
+
+        :param tags: of one code: the registry's, and the one that it has where no product is found.
+        :param who: for whoever asks later, like ``why``.
+        :param now: seconds since 1970.
+        :returns: what there was, for each tag in its order.
+        """
+
+    def last_reset(self, tag: bytes) -> Reset | None:
+        """Return since when the counts of a code count; ``None``: from the beginning."""
+
+    def sighting(self, person: bytes, tags: Sequence[bytes], *, since: float) -> Sighting | None:
+        """Return the newest decided scan of a code by a person that WeChat pushed; questions over the API prove none.
+
+        Costs little where that person never scanned the code, or nobody did in that time. Whoever scanned the code last
+        is always found; where others came later, a scan behind very many newer ones is not: the look is bounded.
+
+        :param person: the keyed hash of the openid.
+        :param tags: of one code: the registry's, and the one that it has where no product is found.
+        :param since: seconds since 1970, received then or later.
+        """
 
     def tail(self, count: int, *, wanted: Wanted = ANY_SCAN) -> list[Entry]:
         """Return the newest scans, the oldest of them first."""

@@ -1,14 +1,14 @@
-"""Which scans are wanted, and one page of them."""
+"""Which scans are wanted, and one page of them; and one page of other events."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scanhook.journal.entry import UNDECIDED, Entry
+from scanhook.journal.entry import UNDECIDED, Entry, KeptEvent
 from scanhook.message import CodeResult
 from scanhook.registry import Reason
 
-__all__ = ["ANSWERS", "ANY_SCAN", "REASONS", "SUCCESS_ANSWER", "Page", "Wanted"]
+__all__ = ["ANSWERS", "ANY_SCAN", "REASONS", "SUCCESS_ANSWER", "EventPage", "Page", "Wanted"]
 
 SUCCESS_ANSWER = "success"
 """Stands where a verdict would, of a scan that was answered without one."""
@@ -55,3 +55,18 @@ class Page:
 
     entries: tuple[Entry, ...]
     before: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventPage:
+    """Some events of one kind, the oldest first.
+
+    :param looked: the number of the last event that was looked at, whatever its kind: where the next page begins. Where
+        there was none to look at, that of the newest event, which is smaller than what was asked for when the journal
+        was exchanged for an older one.
+    :param more: whether there may be more behind it.
+    """
+
+    events: tuple[KeptEvent, ...]
+    looked: int
+    more: bool

@@ -227,6 +227,7 @@ def test_a_code_that_many_threads_scan_at_once_is_counted_exactly(journal: Journ
     assert [entry.number for entry in rows(journal)] == list(range(1, 33))
 
 
+@pytest.mark.ordeal
 def test_a_scan_that_many_processes_bring_at_once_is_counted_once(journal: JournalStore, place: Place) -> None:
     script = Path(__file__).with_name("many_writers.py")
     processes = [

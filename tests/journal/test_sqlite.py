@@ -142,7 +142,13 @@ def test_no_transaction_is_open_while_a_page_is_used(journal: SqliteJournal, mon
 def test_tags_are_the_keys_of_tables_without_rowid(journal: SqliteJournal) -> None:
     tables = rows_of(journal.database.connection, "SELECT name, wr FROM pragma_table_list WHERE schema = 'main'")
 
-    assert {name for name, without_rowid in tables if without_rowid} == {"meta", "tallies", "scanners", "erasures"}
+    assert {name for name, without_rowid in tables if without_rowid} == {
+        "meta",
+        "tallies",
+        "scanners",
+        "erasures",
+        "resets",
+    }
 
 
 def _not_a_database(journal: SqliteJournal) -> None:

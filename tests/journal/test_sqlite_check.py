@@ -68,6 +68,21 @@ def test_where_old_scans_were_deleted_a_tally_may_say_more(journal: apsw.Connect
     assert found(journal) == ["codes whose tally has other scans than there are: 1"]
 
 
+def test_scans_before_the_counts_began_anew_are_left_out(journal: apsw.Connection) -> None:
+    journal.execute("INSERT INTO resets SELECT tag, 1, 9, 'ann', '', 1, 1, 1, 8, 8 FROM tallies")
+    assert found(journal) == ["codes whose tally has other scans than there are: 1"]
+
+    journal.execute("UPDATE tallies SET scans = 1")
+    assert found(journal) == []
+
+    journal.execute("UPDATE resets SET through = 2")
+    assert found(journal) == ["codes with a tally and without a scan: 1"]
+
+    journal.execute("DELETE FROM tallies")
+    journal.execute("DELETE FROM scanners")
+    assert found(journal) == []
+
+
 def test_where_all_scans_were_deleted_their_tallies_stay(journal: apsw.Connection) -> None:
     journal.execute("DELETE FROM scans")
 

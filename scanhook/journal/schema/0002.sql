@@ -1,4 +1,5 @@
 -- People: an openid is kept only where the settings ask for it, and what was erased stays erased after a restore.
+-- And the counts of a code can begin anew.
 --
 -- `source` is NULL where WeChat asked, else the name of the API key. `need_anti_fake` is what the push said; NULL where
 -- nothing said it, as in rows that are older than the column. `asked` is what a question over the API was about: the
@@ -17,4 +18,19 @@ CREATE TABLE erasures (
   at          INTEGER NOT NULL,
   replacement BLOB,
   walked      INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+
+-- Where the counts of a code began anew, by whom, and what they were. No scan up to the id `through` counts any more.
+CREATE TABLE resets (
+  tag      BLOB NOT NULL,
+  number   INTEGER NOT NULL,
+  at       INTEGER NOT NULL,
+  who      TEXT NOT NULL,
+  why      TEXT NOT NULL,
+  through  INTEGER NOT NULL,
+  scans    INTEGER NOT NULL,
+  persons  INTEGER NOT NULL,
+  first_at INTEGER,
+  last_at  INTEGER,
+  PRIMARY KEY (tag, number)
 ) WITHOUT ROWID;
