@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 
 from scanhook.clock import Clock
 from scanhook.envelope import RANDOM_BYTES, Format, Keyring, OpenedPush, PushQuery, open_echo, open_push
-from scanhook.errors import NotAuthentic, ScanhookError, StorageError, Undecided
+from scanhook.errors import Malformed, NotAuthentic, ScanhookError, StorageError, Undecided
 from scanhook.journal import Entry, JournalStore, Noted, Recorded, Scan
 from scanhook.message import (
     ConsumerMessage,
@@ -27,7 +27,7 @@ from scanhook.reply import SUCCESS, ScanProductReply, compose, seal
 from scanhook.storage import Pepper
 from scanhook.verdict import Judge, Question, Verdict
 
-__all__ = ["Account", "Answer", "Judged", "Meter", "Receiver", "question_of"]
+__all__ = ["Account", "Answer", "Judged", "Meter", "Receiver", "Unasked", "question_of"]
 
 _MESSAGE_TYPES = frozenset({"text", "image", "voice", "video", "shortvideo", "location", "link"})
 _HEAD_FIELDS = frozenset(field.name for field in fields(ProductEvent))
@@ -39,11 +39,13 @@ class Account:
 
     :param name: as the settings call it.
     :param window_s: how far a push's timestamp may be from now, either way.
+    :param forwards: whether a server of the brand's own gets what is not a scan.
     """
 
     name: str
     keys: Keyring
     window_s: float
+    forwards: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,13 @@ class Judged:
     scan: Scan
     verdict: Verdict | None
     why: ScanhookError | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unasked:
+    """An authentic push that asks for no verdict: it is noted, and ``success`` is all that we answer."""
+
+    answer: Answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +135,8 @@ class Receiver:
         :raises StorageError: when what came could not be stored.
         """
         push = self.judged(account, query, body)
+        if isinstance(push, Unasked):
+            return push.answer
         if isinstance(push, Answer):
             return push
         answer = self.settle([push])[0]
@@ -133,10 +144,10 @@ class Receiver:
             raise answer
         return answer
 
-    def judged(self, account: Account, query: bytes, body: bytes) -> Answer | Judged:
+    def judged(self, account: Account, query: bytes, body: bytes) -> Answer | Judged | Unasked:
         """Open, decode and judge a push; a scan is not on the disk yet, and must not be answered before it is.
 
-        :returns: the answer, of whatever is not a scan; else what :meth:`settle` takes.
+        :returns: of a scan what :meth:`settle` takes, or its answer when it was answered before.
         :raises PushError: when the push is refused.
         :raises StorageError: when an event could not be stored.
         """
@@ -144,7 +155,14 @@ class Receiver:
         push = open_push(
             PushQuery.from_query_string(query), body, keys=account.keys, now=now, window_s=account.window_s
         )
-        message = decode(push.document)
+        try:
+            message = decode(push.document)
+        except Malformed:
+            if not account.forwards or push.document.get("Event") == ScanProductCallback.event:
+                raise
+            # It is authentic, and who wrote the brand's server may understand more of it than we do.
+            self.meter.pushed("unread", "success")
+            return Unasked(answer=_SUCCESS)
         if message.to_user_name != account.keys.original_id:
             raise NotAuthentic(
                 "the push is addressed to another account: compare original_id with the console", kind="to_user_name"
@@ -159,7 +177,7 @@ class Receiver:
             except StorageError:
                 self.meter.pushed(message.event, "undecided")
                 raise
-        return _SUCCESS
+        return Unasked(answer=_SUCCESS)
 
     def settle(self, pushes: Sequence[Judged]) -> list[Answer | ScanhookError]:
         """Put scans on the disk in one transaction, and compose their answers from what the journal returns.

@@ -8,15 +8,18 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from threading import Semaphore
 
 from scanhook.envelope import BODY_MAX_BYTES
 from scanhook.errors import Malformed, PushError, ScanhookError, TooLarge
-from scanhook.receive import Account, Answer, Judged
+from scanhook.receive import Account, Answer, Judged, Unasked
+from scanhook.wire.forward import Forwarder, Parcel
 from scanhook.wire.log import last_line, log
 from scanhook.wire.metrics import Metrics
 from scanhook.wire.service import Service
 
-__all__ = ["CALLBACK_PATH", "Begun", "Callback", "HttpAnswer"]
+__all__ = ["CALLBACK_PATH", "Begun", "Callback", "HttpAnswer", "Onward"]
 
 CALLBACK_PATH = "/wechat/callback"
 """Of the first account; a named one has ``/NAME`` behind it."""
@@ -44,6 +47,20 @@ class Begun:
     started: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Onward:
+    """A push that the brand's own server may have an answer to.
+
+    :param otherwise: the answer when it has none in time.
+    :param started: when the push came, by ``time.perf_counter``.
+    """
+
+    parcel: Parcel
+    forwarder: Forwarder
+    otherwise: HttpAnswer
+    started: float
+
+
 class Callback:
     """Answers the requests of WeChat and its console; never raises."""
 
@@ -51,6 +68,30 @@ class Callback:
         self._service = service
         self._metrics = metrics
         self._first = next(iter(service.accounts))
+        accounts = service.house.settings.accounts
+        places = Semaphore(self.relays_max)
+        self._forwarders = {
+            name: Forwarder(
+                account.forward_url,
+                account=name,
+                told=partial(metrics.forwarded, name),
+                places=places,
+            )
+            for name, account in accounts.items()
+            if account.forward_url
+        }
+        self._copied = {name for name, account in accounts.items() if account.forward_url and account.forward_scans}
+
+    @property
+    def relays_max(self) -> int:
+        """How many pushes may wait for brands' own servers at once."""
+        return max(1, self._service.house.settings.service.threads // 2)
+
+    def close(self) -> None:
+        """Let what is on its way to brands' own servers come to its end, then close the service."""
+        for forwarder in self._forwarders.values():
+            forwarder.close()
+        self._service.close()
 
     @property
     def waits(self) -> bool:
@@ -71,26 +112,52 @@ class Callback:
         except Exception as error:  # noqa: BLE001
             return self._refused(error, account, "GET")
 
-    def push(self, account: Account, query: bytes, body: bytes) -> HttpAnswer:
+    def push(self, account: Account, query: bytes, body: bytes, content_type: str = "") -> HttpAnswer:
         """Answer a push (POST).
 
         :param query: as it stands behind the ``?``.
         :param body: as it came; of one that is too large, at least a byte more than is allowed.
+        :param content_type: the header's value.
         """
-        begun = self.begin(account, query, body)
-        return begun if isinstance(begun, HttpAnswer) else self.settle([begun])[0]
+        taken = self.take(account, query, body, content_type)
+        return self.relay(taken) if isinstance(taken, Onward) else taken
 
-    def begin(self, account: Account, query: bytes, body: bytes) -> HttpAnswer | Begun:
-        """Take a push as far as it goes without the disk; what comes out is answered by :meth:`settle`."""
+    def take(self, account: Account, query: bytes, body: bytes, content_type: str = "") -> HttpAnswer | Onward:
+        """Answer a push, unless the brand's own server is to be asked: then :meth:`relay` answers it."""
+        begun = self.begin(account, query, body, content_type)
+        return self.settle([begun])[0] if isinstance(begun, Begun) else begun
+
+    def begin(self, account: Account, query: bytes, body: bytes, content_type: str = "") -> HttpAnswer | Begun | Onward:
+        """Take a push as far as it goes without waiting; :meth:`settle` and :meth:`relay` answer what comes out."""
         started = time.perf_counter()
+        parcel = Parcel(query=query, body=body, content_type=content_type)
         try:
             _check_size(body)
             found = self._service.receiver.judged(account, query, body)
         except Exception as error:  # noqa: BLE001  (a consumer's scan must never meet a 500)
             return self._timed(started, self._refused(error, account, "POST"))
+        if isinstance(found, Unasked):
+            answer = _given(found.answer)
+            if account.name not in self._forwarders:
+                return self._timed(started, answer)
+            return Onward(parcel=parcel, forwarder=self._forwarders[account.name], otherwise=answer, started=started)
+        if account.name in self._copied:
+            self._forwarders[account.name].copy(parcel)
         if isinstance(found, Answer):
             return self._timed(started, _given(found))
         return Begun(judged=found, started=started)
+
+    def relay(self, onward: Onward) -> HttpAnswer:
+        """Answer a push with what the brand's own server says of it; waits for it, but not longer than WeChat does."""
+        try:
+            relayed = onward.forwarder.relay(onward.parcel)
+        except Exception as error:  # noqa: BLE001  (the brand's server must never cost WeChat an answer)
+            log.error("broken", status=200, why=type(error).__name__, where=last_line(error))
+            relayed = None
+        if relayed is None:
+            return self._timed(onward.started, onward.otherwise)
+        answer = HttpAnswer(status=200, body=relayed.body, content_type=relayed.content_type)
+        return self._timed(onward.started, answer)
 
     def settle(self, begun: Sequence[Begun]) -> list[HttpAnswer]:
         """Answer pushes, once their scans are on the disk in one transaction."""

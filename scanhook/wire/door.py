@@ -2,7 +2,7 @@
 
 A push that must wait for nobody is answered on the event loop: it costs less than handing it to a thread. All that come
 while one transaction is written share the next. One that may wait for a verifier goes to a thread, so that the loop
-stays free for the others.
+stays free for the others; so does one that goes on to the brand's own server.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from werkzeug.exceptions import ClientDisconnected
 
 from scanhook.envelope import BODY_MAX_BYTES
 from scanhook.receive import Account
-from scanhook.wire.callback import CALLBACK_PATH, Begun, Callback, HttpAnswer
+from scanhook.wire.callback import CALLBACK_PATH, Begun, Callback, HttpAnswer, Onward
 
 __all__ = ["Door"]
 
@@ -43,6 +43,9 @@ class Door:
         self._close = close
         self._begun: list[tuple[Begun, asyncio.Future[HttpAnswer]]] = []
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="push")
+        # Of their own: however many wait for a brand's server, no scan waits for a thread. Half of them may wait; the
+        # other half sends away those that find no place.
+        self._relays = ThreadPoolExecutor(2 * callback.relays_max, thread_name_prefix="relay")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or take part in the server's start and stop."""
@@ -80,12 +83,17 @@ class Door:
             await _send(send, self._callback.cut_off(account), close=True)
             return
         query: bytes = scope["query_string"]
+        content_type = _content_type(scope)
+        loop = asyncio.get_running_loop()
+        taken: HttpAnswer | Begun | Onward
         if self._callback.waits:
-            loop = asyncio.get_running_loop()
-            answer = await loop.run_in_executor(self._threads, self._callback.push, account, query, body)
+            taken = await loop.run_in_executor(self._threads, self._callback.take, account, query, body, content_type)
         else:
-            begun = self._callback.begin(account, query, body)
-            answer = begun if isinstance(begun, HttpAnswer) else await self._settled(begun)
+            taken = self._callback.begin(account, query, body, content_type)
+        if isinstance(taken, Onward):
+            answer = await loop.run_in_executor(self._relays, self._callback.relay, taken)
+        else:
+            answer = await self._settled(taken) if isinstance(taken, Begun) else taken
         await _send(send, answer, close=len(body) > BODY_MAX_BYTES)  # the rest of it is not read
 
     def _settled(self, begun: Begun) -> asyncio.Future[HttpAnswer]:
@@ -103,6 +111,10 @@ class Door:
         for (_, future), answer in zip(waiting, answers, strict=True):
             if not future.done():  # the other side may have gone meanwhile
                 future.set_result(answer)
+
+
+def _content_type(scope: Scope) -> str:
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"content-type"), "")
 
 
 def _taking_chunks(app: Flask) -> Callable[[dict[str, Any], Any], Any]:
