@@ -70,7 +70,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self._options: dict[str, Any] = {
             "bind": bind,
             "workers": workers,
-            "worker_class": "asgi",
+            "worker_class": "scanhook.wire.worker.Worker",
             "timeout": _WORKER_TIMEOUT_S,
             "graceful_timeout": _GRACEFUL_TIMEOUT_S,
             "keepalive": _KEEPALIVE_S,

@@ -245,8 +245,9 @@ def test_one_request_is_one_line_of_the_access_log(server: Server) -> None:
 def test_the_access_log_has_neither_query_nor_openid_nor_secret(server: Server) -> None:
     server.push(scan_push(keys=keys_of(server)))
     server.request("POST", f"/wechat/callback?openid={OPENID}&timestamp=1&nonce=1&msg_signature=1", b"x")
-    wait_for(lambda: "reason=timestamp" in server.log(), "the refusal is logged")
+    wait_for(lambda: '"POST /wechat/callback" 403 ' in server.log(), "the refusal is logged")
     log = server.log()
+    assert "reason=timestamp" in log
     access = [line for line in log.splitlines() if '"POST /wechat/callback"' in line]
     assert any(line.startswith('127.0.0.1 "POST /wechat/callback" 200 ') for line in access)
     assert any(line.startswith('127.0.0.1 "POST /wechat/callback" 403 ') for line in access)
@@ -310,6 +311,7 @@ def test_a_verifier_is_asked_without_openid_and_only_for_what_is_unknown(asking_
     assert "oSomebodyElse" not in str(question)
 
 
+@pytest.mark.ordeal
 def test_a_stop_lets_the_scan_in_flight_come_to_its_end(asking_house: House, brand: Brand, tmp_path: Path) -> None:
     with serving(asking_house, tmp_path) as server, ThreadPoolExecutor(1) as pool:
         keys = keys_of(server)
@@ -317,13 +319,21 @@ def test_a_stop_lets_the_scan_in_flight_come_to_its_end(asking_house: House, bra
         brand.open.clear()
         in_flight = post_later(pool, server, scan_push("LASTSCAN", keys=keys))
         wait_for(lambda: brand.asked, "the verifier is asked")
+        idle = [socket.create_connection(("127.0.0.1", server.port), timeout=20) for _ in range(2)]
+        idle[0].sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert idle[0].recv(4096).startswith(b"HTTP/1.1 200")
         server.process.send_signal(signal.SIGTERM)
         wait_for(lambda: not server.listens(), "nobody else is let in")
+        for line in idle:
+            with line:
+                while line.recv(4096):
+                    pass
         assert not in_flight.done()
         brand.open.set()
         answer = in_flight.result()
         assert (answer.status, verdict_in(answer.body, keys=keys)) == (200, "real")
         assert server.process.wait(20) == 0
+        assert "Forcing close" not in server.log()
         assert list((server.home / "tmp").iterdir()) == []
 
 
@@ -345,6 +355,7 @@ def test_every_start_has_a_new_folder_for_its_figures(house: House, monkeypatch:
     assert [folder for folder in folders if folder.exists()] == []
 
 
+@pytest.mark.ordeal
 def test_a_worker_that_dies_takes_nothing_along(asking_house: House, tmp_path: Path) -> None:
     with serving(asking_house, tmp_path, workers=2) as server:
         keys = keys_of(server)
