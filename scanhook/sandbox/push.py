@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 import xmltodict
 
 from scanhook.envelope import Document, Format, Keyring, Mode, decrypt, encrypt, read_document, sign, verify_signature
-from scanhook.errors import NotAuthentic
+from scanhook.errors import Malformed, NotAuthentic
 
-__all__ = ["Push", "compose_echo", "compose_push", "open_answer"]
+__all__ = ["Push", "compose_echo", "compose_push", "open_answer", "unseal_answer"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +20,12 @@ class Push:
 
     :param query: what stands behind the ``?``.
     :param body: empty for a URL verification.
+    :param message: what the body holds, in the clear.
     """
 
     query: str = field(repr=False)
     body: bytes = field(default=b"", repr=False)
+    message: bytes = field(default=b"", repr=False)
 
 
 def compose_echo(*, keys: Keyring, timestamp: int, nonce: str, echostr: str) -> Push:
@@ -57,13 +59,13 @@ def compose_push(
         "openid": str(fields.get("FromUserName", "")),
     }
     mode = mode or keys.mode
-    if mode is Mode.PLAIN:
-        return Push(query=urlencode(query), body=_write(fields, format_))
     message = _write(fields, format_)
+    if mode is Mode.PLAIN:
+        return Push(query=urlencode(query), body=message, message=message)
     encrypted = encrypt(message, key=keys.aes_keys[0], receive_id=keys.receive_id, random=random)
     query |= {"encrypt_type": "aes", "msg_signature": sign(token, stamp, nonce, encrypted)}
     shown = fields if mode is Mode.COMPAT else {"ToUserName": fields["ToUserName"]}
-    return Push(query=urlencode(query), body=_write({**shown, "Encrypt": encrypted}, format_))
+    return Push(query=urlencode(query), body=_write({**shown, "Encrypt": encrypted}, format_), message=message)
 
 
 def open_answer(body: bytes, *, keys: Keyring) -> Document | None:
@@ -71,17 +73,29 @@ def open_answer(body: bytes, *, keys: Keyring) -> Document | None:
 
     :raises PushError: when it is neither ``success`` nor a reply in the clear or sealed with the account's keys.
     """
+    message = unseal_answer(body, keys=keys)
+    return None if message is None else read_document(message)[1]
+
+
+def unseal_answer(body: bytes, *, keys: Keyring) -> bytes | None:
+    """Return the reply that an answer holds, in the clear; ``None`` is ``success``, which is never sealed.
+
+    :raises PushError: as :func:`open_answer`, except for what a sealed reply itself says.
+    """
     if body in (b"", b"success"):
         return None
     _, document = read_document(body)
     encrypted = document.get("Encrypt")
-    if isinstance(encrypted, str):
-        if not keys.aes_keys:
-            raise NotAuthentic("the answer is sealed, and the account has no EncodingAESKey", kind="mode")
-        signed = (str(document.get("TimeStamp")), str(document.get("Nonce")), encrypted)
+    if not isinstance(encrypted, str):
+        return body
+    if not keys.aes_keys:
+        raise NotAuthentic("the answer is sealed, and the account has no EncodingAESKey", kind="mode")
+    signed = (str(document.get("TimeStamp")), str(document.get("Nonce")), encrypted)
+    try:
         verify_signature(str(document.get("MsgSignature")), tokens=keys.tokens, signed=signed)
-        _, document = read_document(decrypt(encrypted, key=keys.aes_keys[0], receive_id=keys.receive_id))
-    return document
+    except UnicodeEncodeError:  # JSON can hold half a character
+        raise Malformed("the answer's envelope is not text", kind="encoding") from None
+    return decrypt(encrypted, key=keys.aes_keys[0], receive_id=keys.receive_id)
 
 
 def _write(fields: dict[str, object], format_: Format) -> bytes:
