@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from scanhook.errors import ScanhookError, SettingsError, StorageError, VerifierFailed
     from scanhook.message import CodeResult
+    from scanhook.office.calling import open_wechat
     from scanhook.registry import Reason
     from scanhook.settings import House, load_settings
     from scanhook.verdict import Finding, Question, Verifier, VerifierPlug
@@ -32,6 +33,7 @@ __all__ = [
     "create_blueprint",
     "create_door",
     "load_settings",
+    "open_wechat",
 ]
 
 _HOMES = {
@@ -50,6 +52,7 @@ _HOMES = {
     "create_blueprint": "scanhook.wire.app",
     "create_door": "scanhook.wire.app",
     "load_settings": "scanhook.settings",
+    "open_wechat": "scanhook.office.calling",
 }
 
 

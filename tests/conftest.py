@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,12 @@ from scanhook.office import open_office
 from scanhook.registry import import_codes, open_registry
 from scanhook.settings import House, load_settings
 from scanhook.storage import Pepper, StorageUrl
+
+pytest_plugins = ["scanhook.sandbox.fixture"]
+
+# Hundreds of processes are started here, and compiling scanhook anew for each takes longer than most of them run.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 TOKEN = "AAAAA"
 ENCODED_KEY = "A" * 43

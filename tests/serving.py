@@ -27,7 +27,7 @@ from scanhook.settings import House
 from tests.conftest import OPENID, ORIGINAL_ID
 
 NONCE = "415670741"
-_PATIENCE_S = 20.0
+_PATIENCE_S = 60.0
 
 
 def scan_fields(ext_info: str = "GENUINE0001", *, at: int, **changed: object) -> dict[str, object]:

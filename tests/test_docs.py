@@ -21,7 +21,7 @@ from scanhook.wire.app import create_app
 
 ROOT = Path(__file__).parent.parent
 READMES = ("README.md", "README.zh-CN.md")
-SECRETS_IN_FILES = ("monitor_token", "token", "encoding_aes_key", "app_secret", "secret")
+SECRETS_IN_FILES = ("monitor_token", "token", "encoding_aes_key", "app_secret", "secret", "access_token", "corp_secret")
 
 
 def _text(name: str) -> str:
@@ -29,10 +29,20 @@ def _text(name: str) -> str:
 
 
 def _settings() -> Iterator[str]:
-    tables: list[type[BaseModel]] = [AccountSettings]
-    tables += [type(field.default) for field in Settings.model_fields.values() if isinstance(field.default, BaseModel)]
-    for table in tables:
-        yield from table.model_fields
+    files = {f"{name}_file" for name in SECRETS_IN_FILES}  # each stands in the row of its secret
+    yield from (name for name in (*AccountSettings.model_fields, *_named_in_tables()) if name not in files)
+
+
+def _named_in_tables() -> Iterator[str]:
+    for table in _tables(Settings):
+        yield from (name for name, field in table.model_fields.items() if not isinstance(field.default, BaseModel))
+
+
+def _tables(within: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for field in within.model_fields.values():
+        if isinstance(field.default, BaseModel):
+            yield type(field.default)
+            yield from _tables(type(field.default))
 
 
 def _commands(group: click.Command, path: str) -> Iterator[str]:

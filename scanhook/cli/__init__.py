@@ -12,19 +12,27 @@ from scanhook.release import VERSION
 __all__ = ["main"]
 
 _COMMANDS = {
+    "albums": "Products in WeCom's product albums.",
     "apikeys": "Who may call the API.",
     "batches": "Batches of codes, their states and their history.",
+    "catalog": "What WeChat's product systems know, in one table.",
     "codes": "Import codes, look one up, count them.",
     "demo": "Everything on one machine, with sample codes.",
     "doctor": "Say what is not right yet, and how to mend it.",
     "housekeeper": "What must happen now and then, beside another server.",
     "imports": "What was imported: list, show, give up.",
     "init": "Make a new house: settings, secrets, storage.",
+    "live": "Goods of live broadcasts: add, and follow their review.",
+    "pages": "WeChat's scan product pages.",
     "products": "The registry's products.",
+    "sandbox": "A WeChat of your own, for development.",
     "scans": "What was scanned.",
     "serve": "Run the service.",
     "simulate": "Send one real push to a running service.",
     "storage": "Upgrade, check, back up and restore the databases.",
+    "tickets": "Who came with a wxticket.",
+    "union": "What may be promoted for a commission.",
+    "window": "Products in a Channels account's window.",
 }
 
 

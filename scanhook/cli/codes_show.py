@@ -28,7 +28,7 @@ from scanhook.cli.common import (
     utc,
 )
 from scanhook.errors import Refused
-from scanhook.journal import harmless
+from scanhook.journal import Reset, harmless
 from scanhook.registry import Batch, Change, LookUp, State, find_nearest
 from scanhook.settings import House
 from scanhook.verdict import Finding, Verdict, reason_of
@@ -57,7 +57,12 @@ def check(house: House, code: CodeName, account: str | None, *, as_json: bool) -
     if as_json:
         return show_json(described)
     changes = described.pop("changes")
+    reset = described.pop("counts_reset")
     rows = [(key, value) for key, value in described.items() if key != "nearest"]
+    if reset:
+        before = f"scans until then: {reset['scans']:,} (persons: {reset['persons']:,})"
+        why = f" ({reset['why']})" if reset["why"] else ""
+        rows.append(("counted since", f"{reset['at']} by {reset['who']}{why}; {before}"))
     near = described["nearest"]
     if near:
         where = f"{near['batch']} #{near['position']}"
@@ -70,7 +75,7 @@ def _describe(
     storage: OpenStorage, house: House, account: str, code: CodeName, found: LookUp, now: float
 ) -> dict[str, Any]:
     stray = storage.pepper.stray_tag(account, code.key_standard, code.key_str, code.ext_info)
-    tally = storage.journal.tally(found.tag or stray)
+    tally, reset = storage.journal.tally(found.tag or stray), storage.journal.last_reset(found.tag or stray)
     verdict = Verdict.of(Finding(reason=reason_of(found, now=now)), verifier="registry", look_up=found)
     others = [url for url in house.settings.verifier.chain if url != "registry://"]
     described: dict[str, Any] = {
@@ -84,6 +89,7 @@ def _describe(
         "persons": tally.persons if tally else 0,
         "first_scan": utc(tally.first_at) if tally else None,
         "last_scan": utc(tally.last_at) if tally else None,
+        "counts_reset": _told_reset(reset) if reset else None,
     }
     if others:
         described["note"] = f"this is what the registry says; not asked: {', '.join(others)}"
@@ -96,6 +102,17 @@ def _describe(
 
 def _told(change: Change) -> dict[str, Any]:
     return {"change": change.id, "at": utc(change.at), "who": change.who, "action": change.action, "why": change.why}
+
+
+def _told_reset(reset: Reset) -> dict[str, Any]:
+    was = reset.was
+    return {
+        "at": utc(reset.at),
+        "who": reset.who,
+        "why": reset.why,
+        "scans": was.scans if was else 0,
+        "persons": was.persons if was else 0,
+    }
 
 
 @click.command()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import shlex
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,11 +33,15 @@ __all__ = [
     "account_option",
     "code_argument",
     "config_option",
+    "confirm_loss",
     "console",
     "every_batch",
+    "file_content",
     "json_option",
     "named_product",
+    "new_file",
     "operator",
+    "own_command",
     "show_json",
     "show_table",
     "storage_of",
@@ -154,12 +160,80 @@ def operator() -> str:
         return f"uid {os.getuid()}"
 
 
+def own_command() -> str:
+    """Return how this program is called, for lines that are to be pasted into a shell.
+
+    That is ``scanhook`` where the search path leads to this very one; else its path, from the working directory on if
+    it lies below.
+    """
+    called = Path(sys.argv[0])
+    own = (called if called.name == "scanhook" else Path(sys.executable).with_name("scanhook")).absolute()
+    if not own.is_file():
+        return f"{shlex.quote(_from_here(Path(sys.executable)))} -m scanhook"
+    found = shutil.which("scanhook")
+    return "scanhook" if found and Path(found).samefile(own) else shlex.quote(_from_here(own))
+
+
+def _from_here(path: Path) -> str:
+    here = Path.cwd()
+    if not path.is_relative_to(here):
+        return str(path)
+    below = path.relative_to(here)
+    return str(below) if below.parent.name else f"./{below}"  # a bare name would be looked up in the search path
+
+
 def time_of(text: str) -> float:
     """Read a time as people write it, in seconds since 1970; without a zone it is local time."""
     try:
         return max(datetime.fromisoformat(text).astimezone().timestamp(), 0)
     except (ValueError, OverflowError):
         raise click.BadParameter(f"`{text}` is no time: write 2026-11-22 or 2026-11-22T08:00:00+08:00") from None
+
+
+def confirm_loss(what: str, *, yes: bool) -> None:
+    """Ask before something is lost.
+
+    :param what: such as ``This clears the page``.
+    :raises Refused: when nobody can be asked, or the answer is no.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise Refused(f"{what}: say --yes if that is what you want")
+    if not click.confirm(f"{what}. Go on?", err=True):
+        raise Refused("nothing was changed")
+
+
+def file_content(path: Path, *, max_bytes: int) -> bytes:
+    """Read a file that people name; of one that is larger only so many bytes and one more.
+
+    :raises Refused: when it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(max_bytes + 1)
+    except OSError as error:
+        raise Refused(f"{path} cannot be read: {error.strerror}") from None
+
+
+def new_file(path: Path, content: bytes) -> None:
+    """Write a file that is not there yet; what cannot be written whole does not stay.
+
+    :raises Refused: when it is there already, or cannot be written.
+    """
+    try:
+        file = path.open("xb")
+    except FileExistsError:
+        raise Refused(f"{path} is there already: name another file, or move it away") from None
+    except OSError as error:
+        raise Refused(f"{path} cannot be written: {error.strerror}") from None
+    try:
+        with file:
+            file.write(content)
+    except OSError as error:
+        with suppress(OSError):
+            path.unlink()
+        raise Refused(f"{path} cannot be written: {error.strerror}") from None
 
 
 def show_json(value: object) -> None:

@@ -16,6 +16,7 @@ from scanhook.cli.common import config_option, json_option, show_json, storage_o
 from scanhook.clock import Clock, SystemClock
 from scanhook.errors import Refused, ScanhookError
 from scanhook.journal import erasures_path
+from scanhook.office import open_office
 from scanhook.settings import House
 from scanhook.storage.lease import Lease, take_lease
 from scanhook.wire.housekeeping import ROUND_S, Round, do_round
@@ -108,6 +109,7 @@ def _stay(house: House, clock: Clock, *, as_json: bool) -> NoReturn:
 
 def _round(house: House, lease: Lease, clock: Clock) -> dict[str, Any]:
     """Do one round. The storage is open no longer than that, so that nothing stands in the way of a restore."""
+    url = storage_url(house)
     with storage_of(house) as storage:
         return do_round(
             Round(
@@ -115,7 +117,9 @@ def _round(house: House, lease: Lease, clock: Clock) -> dict[str, Any]:
                 pepper=storage.pepper,
                 registry=storage.registry,
                 journal=storage.journal,
-                erasures=erasures_path(storage_url(house)),
+                open_office=lambda: open_office(url, pepper=storage.pepper, clock=clock),
+                url=url,
+                erasures=erasures_path(url),
                 lease=lease,
                 notes=RoundNotes.of(lease.read()),
                 clock=clock,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from scanhook.cli.common import own_command
 from scanhook.clock import SystemClock
 from scanhook.envelope import AesKey, Keyring, Mode
 from scanhook.errors import Refused
@@ -64,12 +65,12 @@ def init(folder: Path, **given: str) -> None:
     click.echo(f"{config} is made. Its secrets stand in it and in {config.parent / 'secrets'}: keep both private.\n")
     for name in (name for name, value in asked.items() if not value):
         click.secho(f"Fill in `{name}` in {config}: {_QUESTIONS[name]}.", fg="yellow")
-    option = "" if config.parent == Path.cwd() else f" --config {config}"
+    command, option = own_command(), "" if config.parent == Path.cwd() else f" --config {config}"
     click.echo(
         f"Next:\n"
-        f"  scanhook codes import FILE.csv{option}\n"
-        f"  scanhook doctor{option}\n"
-        f"  scanhook serve{option}\n"
+        f"  {command} codes import FILE.csv{option}\n"
+        f"  {command} doctor{option}\n"
+        f"  {command} serve{option}\n"
         "Then enter in the console (设置与开发 → 基本配置 → 服务器配置):\n"
         "  URL                    https://YOUR-DOMAIN/wechat/callback\n"
         f"  Token, EncodingAESKey  as they stand in {config}\n"

@@ -27,6 +27,8 @@ from scanhook.cli.common import (
 from scanhook.cli.states import add_verbs, state_of
 from scanhook.errors import Refused
 from scanhook.message import CodeResult
+from scanhook.office.calling import office_of
+from scanhook.office.directory import owners
 from scanhook.registry import Action, Normalisation, Product, Reason, Scope
 from scanhook.settings import House
 
@@ -115,21 +117,31 @@ def list_(house: House, *, as_json: bool) -> None:
 @json_option
 @config_option
 def show(house: House, account: str | None, key_standard: str, key_str: str, *, as_json: bool) -> None:
-    """Show a product, with what each reason is answered with."""
-    with storage_of(house) as storage:
+    """Show a product, with its name and picture from the catalog, and what each reason is answered with."""
+    with storage_of(house) as storage, office_of(house) as office:
         product = wanted_product(storage.registry, account_name(house, account), key_standard, key_str)
         now = time.time()
         batches = [
             {"batch": batch.name, "states": batch.states_at(now), "codes": batch.codes}
             for batch in every_batch(storage.registry, product)
         ]
-    described = {**_as_dict(product), "batches": batches}
+        shown = office.store.catalog.presentation(product, owner=owners(house.settings).get(product.account, ""))
+    described = {
+        **_as_dict(product),
+        "name": (shown and shown.name) or None,
+        "image": (shown and shown.image) or None,
+        "batches": batches,
+    }
     if as_json:
         return show_json(described)
     verdicts = described.pop("verdicts")
     show_table(
         ("setting", "value"),
-        [(name, value) for name, value in described.items() if name != "batches"],
+        [
+            (name, value)
+            for name, value in described.items()
+            if name != "batches" and (value is not None or name not in ("name", "image"))
+        ],
         title=f"{key_standard}/{key_str}",
     )
     return show_table(("reason", "answer"), list(verdicts.items()))

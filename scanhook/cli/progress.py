@@ -25,17 +25,18 @@ IMPORT_STEPS: Mapping[str, str] = MappingProxyType(
 
 
 @contextmanager
-def progress_bar(steps: Mapping[str, str], *, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+def progress_bar(steps: Mapping[str, str], *, quiet: bool) -> Iterator[Callable[[str, int, int | None], None]]:
     """Show a bar for each step of some work.
 
     :param steps: what each step is called, where its own name would not do.
-    :returns: what is told of the work: the step, how much of it is done, and of how much.
+    :returns: what is told of the work: the step, how much of it is done, and of how much, if that
+        is known.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as bar:
         tasks: dict[str, TaskID] = {}
 
-        def tell(step: str, done: int, total: int) -> None:
+        def tell(step: str, done: int, total: int | None) -> None:
             if step not in tasks:
                 tasks[step] = bar.add_task(steps.get(step, step), total=total)
             bar.update(tasks[step], completed=done, total=total)

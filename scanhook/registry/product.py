@@ -17,6 +17,7 @@ __all__ = [
     "KEY_MAX_CHARS",
     "Product",
     "Reason",
+    "key_fault",
     "merged",
 ]
 
@@ -91,8 +92,8 @@ class Product:
 
     def __post_init__(self) -> None:
         for name, text in (("keystandard", self.key_standard), ("keystr", self.key_str)):
-            if not (0 < len(text) <= KEY_MAX_CHARS and text.isprintable() and text == text.strip()):
-                raise ValueError(f"a {name} is 1 to {KEY_MAX_CHARS} printable characters without blanks at its ends")
+            if fault := key_fault(name, text):
+                raise ValueError(fault)
             if "/" in text:
                 raise ValueError(f"a {name} has no slash: scanhook writes a code as KEYSTANDARD/KEYSTR/EXTINFO")
         if ACCOUNT_REASONS & self.verdicts.keys():
@@ -101,6 +102,16 @@ class Product:
     def answer_to(self, reason: Reason) -> CodeResult | None:
         """Return what this product answers for a reason; ``None`` is ``success``."""
         return self.verdicts[reason] if reason in self.verdicts else DEFAULT_VERDICTS[reason]
+
+
+def key_fault(name: str, text: str) -> str | None:
+    """Return what keeps a text from being part of a product's name at WeChat; ``None`` when nothing does.
+
+    :param name: what it is called there: ``keystandard`` or ``keystr``.
+    """
+    if 0 < len(text) <= KEY_MAX_CHARS and text.isprintable() and text == text.strip():
+        return None
+    return f"a {name} is 1 to {KEY_MAX_CHARS} printable characters without blanks at its ends"
 
 
 def merged(there: Product, *, was: Product, wanted: Product) -> Product:

@@ -14,6 +14,7 @@ from scanhook.wire.api import add_api
 from scanhook.wire.api.serve import is_api_path, refuse
 from scanhook.wire.callback import CALLBACK_PATH, Callback, HttpAnswer
 from scanhook.wire.door import Door
+from scanhook.wire.landing import add_landing
 from scanhook.wire.log import log
 from scanhook.wire.metrics import Metrics
 from scanhook.wire.monitor import add_monitor
@@ -34,7 +35,8 @@ def create_app(config: House | Path | str | None = None) -> Flask:
 
     .. versionadded:: 0.1.0
     """
-    return _flask(*_furnish(config))
+    service, metrics = _furnish(config)
+    return _flask(service, metrics, Callback(service, metrics))
 
 
 def create_blueprint(config: House | Path | str | None = None) -> Blueprint:
@@ -46,7 +48,8 @@ def create_blueprint(config: House | Path | str | None = None) -> Blueprint:
 
     .. versionadded:: 0.1.0
     """
-    return _blueprint(*_furnish(config))
+    service, metrics = _furnish(config)
+    return _blueprint(service, metrics, Callback(service, metrics))
 
 
 def create_door(config: House | Path | str | None = None) -> Door:
@@ -58,7 +61,8 @@ def create_door(config: House | Path | str | None = None) -> Door:
     """
     service, metrics = _furnish(config)
     threads = service.house.settings.service.threads
-    return Door(Callback(service, metrics), _flask(service, metrics), threads=threads, close=service.close)
+    callback = Callback(service, metrics)
+    return Door(callback, _flask(service, metrics, callback), threads=threads, close=callback.close)
 
 
 def _furnish(config: House | Path | str | None) -> tuple[Service, Metrics]:
@@ -74,18 +78,19 @@ def _furnish(config: House | Path | str | None) -> tuple[Service, Metrics]:
     return open_service(config, meter=meter), metrics
 
 
-def _flask(service: Service, metrics: Metrics) -> Flask:
+def _flask(service: Service, metrics: Metrics, callback: Callback) -> Flask:
     app = Flask("scanhook", static_folder=None)
-    app.register_blueprint(_blueprint(service, metrics))
+    app.register_blueprint(_blueprint(service, metrics, callback))
     app.register_error_handler(HTTPException, _plain)
     return app
 
 
-def _blueprint(service: Service, metrics: Metrics) -> Blueprint:
+def _blueprint(service: Service, metrics: Metrics, callback: Callback) -> Blueprint:
     blueprint = Blueprint("scanhook", __name__)
-    _add_callback(blueprint, Callback(service, metrics))
+    _add_callback(blueprint, callback)
     add_monitor(blueprint, service, metrics)
     add_api(blueprint, service)
+    add_landing(blueprint, service, metrics)
     return blueprint
 
 
@@ -95,7 +100,7 @@ def _add_callback(blueprint: Blueprint, callback: Callback) -> None:
 
     def push(name: str = "") -> Response:
         account = _known(callback.account(name))
-        return _response(callback.push(account, request.query_string, _body()))
+        return _response(callback.push(account, request.query_string, _body(), request.headers.get("Content-Type", "")))
 
     def refuse_method(name: str = "") -> Response:
         response = _response(callback.refuse_method(_known(callback.account(name)), request.method))

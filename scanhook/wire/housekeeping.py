@@ -6,6 +6,7 @@ Each duty is for itself: what fails is logged and tried again in the next round,
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,17 @@ from typing import Any
 from scanhook.clock import Clock
 from scanhook.errors import ScanhookError
 from scanhook.journal import ALWAYS_S, JournalStore, Retained, reapply_erasures, retain
+from scanhook.office import OfficeStore
+from scanhook.office.directory import owners
+from scanhook.office.reviews import apply_reviews
 from scanhook.registry import Batch, RegistryStore
 from scanhook.registry.mint import settle_mints
 from scanhook.settings import Settings
-from scanhook.storage import Pepper
+from scanhook.storage import Pepper, StorageUrl
 from scanhook.storage.lease import Lease
+from scanhook.wechat import TokenKeep
 from scanhook.wire.attention import forgotten_batches
+from scanhook.wire.cataloguing import sync_some
 from scanhook.wire.leftovers import clear_leftovers
 from scanhook.wire.log import log
 from scanhook.wire.roundnotes import RoundNotes
@@ -36,6 +42,8 @@ _WARNINGS_MAX = 100
 class Round:
     """What the duties of one round work on.
 
+    :param open_office: opens the office for one duty, so that one which cannot be opened stops no other.
+    :param url: of the storage.
     :param erasures: the list of those who were erased.
     :param lease: held by whoever does this; keeps the notes.
     :param notes: what earlier rounds have noted; this one adds to them.
@@ -46,6 +54,8 @@ class Round:
     pepper: Pepper = field(repr=False)
     registry: RegistryStore
     journal: JournalStore
+    open_office: Callable[[], OfficeStore] = field(repr=False)
+    url: StorageUrl
     erasures: Path
     lease: Lease
     notes: RoundNotes
@@ -136,10 +146,23 @@ def _clear(this: Round) -> list[str]:
     return clear_leftovers(this.registry, now=this.now)
 
 
+def _review(this: Round) -> int:
+    with closing(this.open_office()) as office:
+        return apply_reviews(office.catalog, this.journal, owners=owners(this.settings))
+
+
+def _sync(this: Round) -> list[str]:
+    with closing(this.open_office()) as office:
+        keep = TokenKeep(store=office.tokens, url=this.url, pepper=this.pepper, clock=this.clock)
+        return sync_some(this.settings, office.catalog, keep=keep, clock=this.clock)
+
+
 _DUTIES: Mapping[str, Callable[[Round], Any]] = {
     "retention": _retain,
     "erased_again": _erase,
     "forgotten_batches": _warn,
     "mints_taken_back": _settle,
     "deleted": _clear,
+    "reviews": _review,
+    "catalog": _sync,  # the last one: it may take its time
 }

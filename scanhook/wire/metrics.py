@@ -62,6 +62,18 @@ class Metrics:
         self._refusals = Counter(
             "scanhook_refusals", "Pushes that were refused, by reason.", ("reason",), registry=self._registry
         )
+        self._forwards = Counter(
+            "scanhook_forwards",
+            "Pushes that were to go on to the brand's own server, by account and outcome.",
+            ("account", "outcome"),
+            registry=self._registry,
+        )
+        self._landings = Counter(
+            "scanhook_landings",
+            "Visits to the landing page, by what it was about.",
+            ("outcome",),
+            registry=self._registry,
+        )
         self._push_seconds = Histogram(
             "scanhook_push_seconds",
             "From the arrival of a push to its answer.",
@@ -89,6 +101,16 @@ class Metrics:
         """Count a push that was refused."""
         with self._harmless():
             self._refusals.labels(reason).inc()
+
+    def forwarded(self, account: str, outcome: str) -> None:
+        """Count a push that was to go on to the brand's own server."""
+        with self._harmless():
+            self._forwards.labels(account, outcome).inc()
+
+    def landed(self, outcome: str) -> None:
+        """Count a visit to the landing page."""
+        with self._harmless():
+            self._landings.labels(outcome).inc()
 
     def answered(self, seconds: float) -> None:
         """Note how long a push took."""

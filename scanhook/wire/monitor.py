@@ -7,9 +7,10 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, jsonify, request
 
+from scanhook.loopback import is_loopback
 from scanhook.wire.metrics import Metrics
 from scanhook.wire.ready import check_ready
-from scanhook.wire.service import Service, is_loopback, storage_url
+from scanhook.wire.service import Service, storage_url
 from scanhook.wire.standing import Standing
 
 __all__ = ["add_monitor"]

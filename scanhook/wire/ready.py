@@ -21,10 +21,12 @@ class Check:
     """One thing that was looked at.
 
     :param fault: what is wrong and how to mend it; ``None`` when all is well.
+    :param asked: whether it could be looked at at all; if not, the name says why.
     """
 
     name: str
     fault: str | None
+    asked: bool = True
 
 
 def check_ready(service: Service) -> list[Check]:

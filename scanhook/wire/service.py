@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -12,15 +11,18 @@ from pydantic import SecretStr
 from scanhook.clock import Clock, SystemClock
 from scanhook.envelope import AesKey, Keyring, Mode
 from scanhook.journal import JournalStore, open_journal
-from scanhook.office import OfficeStore, open_office
+from scanhook.office import OfficeStore, Presentation, open_office
 from scanhook.receive import Account, Meter, Receiver
-from scanhook.registry import RegistryStore, open_registry
+from scanhook.registry import Product, RegistryStore, open_registry
 from scanhook.settings import AccountSettings, House
 from scanhook.storage import Pepper, StorageUrl
 from scanhook.storage.lock import StorageInUse, use_storage
+from scanhook.tickets import Binder
 from scanhook.verdict import Judge, Link, VerifierPlug, verifier_from_url
+from scanhook.wechat import System, TokenKeep, open_api
+from scanhook.wire.desk import TicketDesk
 
-__all__ = ["OpenStorage", "Service", "is_loopback", "keyring", "open_service", "open_storage", "storage_url"]
+__all__ = ["OpenStorage", "Service", "keyring", "open_service", "open_storage", "storage_url"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +56,13 @@ class Service:
     office: OfficeStore
     judge: Judge
     receiver: Receiver
+    desk: TicketDesk
     accounts: MappingProxyType[str, Account]
     clock: Clock
 
     def close(self) -> None:
-        """Wait for verifiers that still run, then close the storage."""
+        """Wait for WeChat and for verifiers that still run, then close the storage."""
+        self.desk.close()
         self.judge.close()
         self.office.close()
         self.storage.close()
@@ -77,6 +81,14 @@ class Service:
     def journal(self) -> JournalStore:
         """What was scanned."""
         return self.storage.journal
+
+    def presentation(self, product: Product) -> Presentation | None:
+        """Return the name and the picture that a product is shown with; ``None`` where nobody gives either.
+
+        :raises StorageError: when the catalog cannot be read.
+        """
+        account = self.house.settings.accounts.get(product.account)
+        return self.office.catalog.presentation(product, owner=account.app_id if account else "")
 
 
 def open_service(house: House, *, meter: Meter | None = None, clock: Clock | None = None) -> Service:
@@ -114,13 +126,38 @@ def _assemble(house: House, storage: OpenStorage, office: OfficeStore, *, meter:
             success_when_undecided=verifier.on_undecided == "success",
             keep_openid=house.settings.journal.keep_openid_days > 0,
         ),
+        desk=_desk(house, storage, office, judge=judge, clock=clock),
         accounts=MappingProxyType(
             {
-                name: Account(name=name, keys=keyring(account), window_s=house.settings.service.timestamp_window_s)
+                name: Account(
+                    name=name,
+                    keys=keyring(account),
+                    window_s=house.settings.service.timestamp_window_s,
+                    forwards=bool(account.forward_url),
+                )
                 for name, account in house.settings.accounts.items()
             }
         ),
         clock=clock,
+    )
+
+
+def _desk(house: House, storage: OpenStorage, office: OfficeStore, *, judge: Judge, clock: Clock) -> TicketDesk:
+    settings = house.settings
+    keep = TokenKeep(store=office.tokens, url=storage_url(house), pepper=storage.pepper, clock=clock)
+    return TicketDesk(
+        Binder(
+            registry=storage.registry,
+            journal=storage.journal,
+            # An eighth of a worker's threads may wait for verifiers here: places that no scan needs.
+            judge=judge.apart(waiters_max=max(1, settings.service.threads // 8)),
+            pepper=storage.pepper,
+            clock=clock,
+            window_s=settings.wechat.ticket_window_s,
+        ),
+        open_api=lambda account: open_api(settings, System.PAGES, keep=keep, account=account),
+        # A quarter of a worker's threads may wait for WeChat; scans need none of them.
+        waiters_max=max(1, settings.service.threads // 4),
     )
 
 
@@ -187,13 +224,3 @@ def keyring(account: AccountSettings) -> Keyring:
 
 def _plain(*secrets: SecretStr) -> tuple[str, ...]:
     return tuple(secret.get_secret_value() for secret in secrets if secret.get_secret_value())
-
-
-def is_loopback(address: str | None) -> bool:
-    """Tell whether a peer's address is this machine."""
-    try:
-        ip = ipaddress.ip_address(address or "")
-    except ValueError:
-        return False
-    # A socket for both families shows IPv4 peers like this.
-    return (getattr(ip, "ipv4_mapped", None) or ip).is_loopback

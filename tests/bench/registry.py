@@ -27,9 +27,11 @@ from pathlib import Path
 import click
 import httpx2
 
-from scanhook.cli.common import CodeName, config_option, storage_of
-from scanhook.cli.simulate import scan
+from scanhook.cli.common import config_option, storage_of
+from scanhook.clock import SystemClock
 from scanhook.registry import ALPHABET, Action, Order, Scope
+from scanhook.sandbox.scan import Item, Line, Person, Scan
+from scanhook.sandbox.scanning import Scanner
 from scanhook.settings import House
 from scanhook.wire.service import keyring
 
@@ -132,16 +134,16 @@ def latency(house: House, seconds: float, rate: float) -> None:
 
 
 async def _latency(house: House, seconds: float, rate: float) -> None:
-    keys = keyring(house.settings.accounts["main"])
     url = f"http://{house.settings.service.bind}/wechat/callback"
+    line, scanner = Line(url=url, keys=keyring(house.settings.accounts["main"])), Scanner(SystemClock())
     taken: list[float] = []
     refused = 0
     async with httpx2.AsyncClient(timeout=10, trust_env=False) as client:
 
         async def send(due: float, number: int) -> None:
             nonlocal refused
-            code = CodeName(key_standard="qrcode", key_str="bench", ext_info=f"UNKNOWN{number}")
-            push = scan(code, keys=keys, openid=f"o{number}-{os.getpid()}")
+            item = Item(key_standard="qrcode", key_str="bench", ext_info=f"UNKNOWN{number}")
+            push = scanner.question(line, Scan(item=item, person=Person(openid=f"o{number}-{os.getpid()}")))
             response = await client.post(f"{url}?{push.query}", content=push.body)
             refused += response.status_code != httpx2.codes.OK
             taken.append(time.perf_counter() - due)

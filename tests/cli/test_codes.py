@@ -57,6 +57,7 @@ def test_a_code_is_looked_up(
         "persons": 0,
         "first_scan": None,
         "last_scan": None,
+        "counts_reset": None,
         "nearest": None,
         "changes": [],
     }

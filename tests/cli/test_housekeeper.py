@@ -61,6 +61,8 @@ def test_one_round_does_everything_and_ends(stocked: House) -> None:
         "forgotten_batches": 0,
         "mints_taken_back": 0,
         "deleted": [],
+        "reviews": 0,
+        "catalog": [],
     }
     assert run_json("housekeeper", "--once") == report
     forget_batches(stocked)
@@ -74,6 +76,8 @@ def test_one_round_does_everything_and_ends(stocked: House) -> None:
         "forgotten_batches: 1",
         "mints_taken_back: 0",
         "deleted: uploads/cutoff.part",
+        "reviews: 0",
+        "catalog: nothing",
     ]
     assert not old.exists()
 

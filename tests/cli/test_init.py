@@ -90,6 +90,7 @@ def test_secrets_that_are_given_are_used(new: Path) -> None:
 
 
 def test_what_to_do_next_is_told(new: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scanhook.cli.init.own_command", lambda: "scanhook")
     result = run("init", new, *IDS)
     for command in ("codes import FILE.csv", "doctor", "serve"):
         assert f"  scanhook {command} --config {new}/scanhook.toml\n" in result.stdout
@@ -97,7 +98,8 @@ def test_what_to_do_next_is_told(new: Path, monkeypatch: pytest.MonkeyPatch) -> 
     here = new.parent / "here"
     here.mkdir()
     monkeypatch.chdir(here)
-    assert "  scanhook serve\n" in run("init", ".", *IDS).stdout
+    monkeypatch.setattr("scanhook.cli.init.own_command", lambda: ".venv/bin/scanhook")
+    assert "  .venv/bin/scanhook serve\n" in run("init", ".", *IDS).stdout
 
 
 @pytest.mark.parametrize("there", ["scanhook.toml", "secrets/pepper", "data"])

@@ -12,19 +12,27 @@ from scanhook.release import VERSION
 from tests.cli.conftest import run
 
 COMMANDS = [
+    "albums",
     "apikeys",
     "batches",
+    "catalog",
     "codes",
     "demo",
     "doctor",
     "housekeeper",
     "imports",
     "init",
+    "live",
+    "pages",
     "products",
+    "sandbox",
     "scans",
     "serve",
     "simulate",
     "storage",
+    "tickets",
+    "union",
+    "window",
 ]
 
 

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from scanhook.office import Listed
+from scanhook.office.calling import office_of
 from scanhook.settings import House
+from scanhook.wechat import System
 from tests.cli.conftest import run, run_json
 
 DEFAULTS = {
@@ -39,6 +42,8 @@ def test_a_product_is_added_and_shown_with_the_defaults() -> None:
         "loading": False,
         "qr_prefix": "",
         "verdicts": DEFAULTS,
+        "name": None,
+        "image": None,
         "batches": [],
     }
 
@@ -69,6 +74,23 @@ def test_people_see_each_reason_with_its_answer() -> None:
     assert ["unknown_code", "fake"] in cells
     assert ["no_code", "success"] in cells
     assert ["account", "main"] in cells
+
+
+def test_a_product_is_shown_with_name_and_picture_from_the_catalog(stocked: House) -> None:
+    name_of_none = run("products", "show", *FRAME).stdout
+    with office_of(stocked) as office:
+        catalog = office.store.catalog
+        owner = stocked.settings.accounts["main"].app_id
+        page = Listed(id="qrcode/moment-frame", name="微信相框", image="https://shop.example/frame.png")
+        catalog.keep(catalog.begin_sync(System.PAGES, owner, now=1, newer_than=0), [page], place="", now=1)
+
+    shown = run_json("products", "show", *FRAME)
+
+    assert (shown["name"], shown["image"]) == ("微信相框", "https://shop.example/frame.png")
+    table = run("products", "show", *FRAME).stdout
+    assert "微信相框" in table
+    assert "https://shop.example/frame.png" in table
+    assert "image" not in name_of_none
 
 
 def test_only_what_is_given_changes() -> None:

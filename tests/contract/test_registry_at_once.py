@@ -22,6 +22,7 @@ def place(stocked_place: Place) -> Place:
     return stocked_place
 
 
+@pytest.mark.ordeal
 def test_no_change_of_many_processes_and_threads_is_lost(registry: RegistryStore, place: Place) -> None:
     arguments = [place.url, str(THREADS), str(CHANGES)]
     processes = [

@@ -137,6 +137,7 @@ class Walk:
         self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
 
 
+@pytest.mark.ordeal
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_after_any_changes_and_undos_every_code_is_in_the_state_that_a_plain_model_says(
     place: Place, pepper: Pepper, tmp_path: Path, seed: int

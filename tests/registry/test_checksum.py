@@ -3,11 +3,12 @@ from __future__ import annotations
 from itertools import combinations, pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scanhook.registry import ALPHABET, check_character, has_right_check
 from scanhook.registry.checksum import CHECKED_CHARS_MAX, right_checks
+from tests.fuzz.strategies import fuzzed
 
 CODE_CHARS = 17
 """80 random bits in 16 characters, and the check character."""
@@ -42,7 +43,7 @@ def test_a_sum_is_the_sum_of_its_terms_for_every_pair_of_neighbours() -> None:
                 assert sum_of("".join(code)) == left[a] ^ right[b]
 
 
-@settings(deadline=None)
+@fuzzed(100)
 @given(st.text(alphabet=ALPHABET, min_size=CODE_CHARS, max_size=CODE_CHARS))
 def test_a_sum_is_the_sum_of_its_terms_for_any_code(code: str) -> None:
     total = 0

@@ -194,6 +194,7 @@ marks = st.builds(
 )
 
 
+@pytest.mark.ordeal
 @fuzzed(500)
 @given(
     loaded_as=st.sampled_from([State.ISSUED, State.ACTIVE]),
@@ -219,6 +220,7 @@ def test_no_level_is_ever_overruled_by_a_milder_one(
         assert state != "issued"
 
 
+@pytest.mark.ordeal
 @fuzzed(500)
 @given(
     loaded_as=st.sampled_from([State.ISSUED, State.ACTIVE]),

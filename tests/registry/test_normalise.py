@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scanhook.registry import Normalisation, check_character, has_right_check
+from tests.fuzz.strategies import fuzzed
 
 NONE = Normalisation.parse("none")
 
@@ -62,7 +63,7 @@ def test_a_rule_of_another_name_is_refused_with_the_names_there_are(text: str) -
         Normalisation.parse(text)
 
 
-@settings(deadline=None)
+@fuzzed(100)
 @given(
     st.text(max_size=20),
     st.builds(Normalisation, trim=st.booleans(), width=st.booleans(), upper=st.booleans(), look_alikes=st.booleans()),
@@ -73,7 +74,7 @@ def test_a_normal_form_is_its_own_normal_form(pushed: str, rules: Normalisation)
     assert rules.apply(normal) == normal
 
 
-@settings(deadline=None)
+@fuzzed(100)
 @given(st.text(alphabet="0123456789ABCDEFGHJKMNPQRSTVWXYZ", min_size=16, max_size=16), st.data())
 def test_a_minted_code_is_found_however_its_look_alikes_are_read(body: str, data: st.DataObject) -> None:
     code = body + check_character(body)

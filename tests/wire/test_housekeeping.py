@@ -4,12 +4,14 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from scanhook.clock import FixedClock
 from scanhook.errors import StorageError
+from scanhook.journal import EventPage
 from scanhook.registry.importstore import Phase
 from scanhook.settings.model import JournalSettings, RegistrySettings, Settings
 from scanhook.storage import Pepper, StorageUrl
@@ -41,11 +43,28 @@ class Diary:
         self.pruned.append(before)
         return 3, 1
 
+    def events(self, event: str, *, after: int) -> EventPage:
+        assert event == "user_scan_product_verify_action"
+        return EventPage(events=(), looked=max(after, 7), more=False)
+
     def drop_openids(self, *, before: float, **_: object) -> int:
         if self.broken:
             raise StorageError("the disk is full")
         self.dropped.append(before)
         return 2
+
+
+@dataclass(slots=True)
+class Directory:
+    """Stands where a catalog does, and knows how far reviews were read."""
+
+    read: int = 0
+
+    def reviews_read(self) -> int:
+        return self.read
+
+    def note_reviews_read(self, number: int) -> None:
+        self.read = number
 
 
 @dataclass(slots=True)
@@ -56,11 +75,16 @@ class Desk:
     diary: Diary
     lease: Lease
     at: float = AT
+    catalog: Directory = field(default_factory=Directory)
 
     def round(self, *, hours: float = 168, keep_openid_days: int = 0, keep_scans_days: int = 0) -> dict[str, Any]:
+        def open_office() -> Any:
+            return SimpleNamespace(catalog=self.catalog, tokens=None, close=lambda: None)
+
         settings = Settings.model_construct(
             registry=RegistrySettings(unactivated_hours=hours),
             journal=JournalSettings(keep_openid_days=keep_openid_days, keep_scans_days=keep_scans_days),
+            accounts={},
         )
         journal: Any = self.diary
         registry = as_registry(self.shelves)
@@ -70,6 +94,8 @@ class Desk:
                 pepper=Pepper(secret=bytes(range(32))),
                 registry=registry,
                 journal=journal,
+                open_office=open_office,
+                url=StorageUrl(engine="sqlite", folder=self.shelves.folder),
                 erasures=self.shelves.folder / "erasures",
                 lease=self.lease,
                 notes=RoundNotes.of(self.lease.read()),
@@ -100,7 +126,10 @@ def test_a_round_with_nothing_to_do_does_nothing(desk: Desk, caplog: pytest.LogC
         "forgotten_batches": 0,
         "mints_taken_back": 0,
         "deleted": [],
+        "reviews": 0,
+        "catalog": [],
     }
+    assert desk.catalog.read == 7
     assert said(caplog) == []
 
 
@@ -249,6 +278,8 @@ def test_a_duty_that_fails_is_logged_and_keeps_no_other_from_its_work(
         "forgotten_batches": 1,
         "mints_taken_back": 0,
         "deleted": None,
+        "reviews": 0,
+        "catalog": [],
     }
     assert [line for line in said(caplog) if line.startswith("error")] == [
         'error event="housekeeping failed" duty=retention why="the disk is full"',

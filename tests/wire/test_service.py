@@ -10,7 +10,7 @@ from scanhook.clock import SystemClock
 from scanhook.envelope import AesKey, Mode
 from scanhook.errors import SettingsError
 from scanhook.settings import AccountSettings, House, load_settings
-from scanhook.wire.service import is_loopback, keyring, open_service, open_storage
+from scanhook.wire.service import keyring, open_service, open_storage
 from tests.conftest import APP_ID, ENCODED_KEY, ORIGINAL_ID, TOKEN
 
 OTHER_KEY = "B" * 42 + "A"
@@ -40,24 +40,6 @@ def test_the_receive_id_of_a_third_party_platform_is_not_the_app_id() -> None:
 def test_a_plain_account_needs_no_key() -> None:
     settings = AccountSettings(app_id=APP_ID, original_id=ORIGINAL_ID, token=SecretStr(TOKEN), mode="plain")
     assert keyring(settings).aes_keys == ()
-
-
-@pytest.mark.parametrize(
-    ("address", "here"),
-    [
-        ("127.0.0.1", True),
-        ("127.255.0.9", True),
-        ("::1", True),
-        ("10.0.0.1", False),
-        ("::ffff:10.0.0.1", False),
-        ("fe80::1", False),
-        ("localhost", False),
-        ("", False),
-        (None, False),
-    ],
-)
-def test_only_loopback_is_this_machine(address: str | None, here: bool) -> None:  # noqa: FBT001
-    assert is_loopback(address) is here
 
 
 def test_a_relative_storage_starts_at_the_settings_file(

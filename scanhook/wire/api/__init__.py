@@ -7,7 +7,19 @@ import json
 
 from flask import Blueprint, Response, request
 
-from scanhook.wire.api import batches, changes, codes, history, imports, products, scans, uploading, verdicts
+from scanhook.wire.api import (
+    batches,
+    catalog,
+    changes,
+    codes,
+    history,
+    imports,
+    products,
+    scans,
+    tickets,
+    uploading,
+    verdicts,
+)
 from scanhook.wire.api.openapi import write_openapi
 from scanhook.wire.api.operation import Call, Operation, Told
 from scanhook.wire.api.serve import add_operations
@@ -29,6 +41,7 @@ def _document(server: str) -> str:
 
 OPERATIONS: tuple[Operation, ...] = (
     *products.OPERATIONS,
+    *catalog.OPERATIONS,
     *batches.OPERATIONS,
     *history.OPERATIONS,
     *changes.OPERATIONS,
@@ -37,6 +50,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *uploading.OPERATIONS,
     *scans.OPERATIONS,
     *verdicts.OPERATIONS,
+    *tickets.OPERATIONS,
     Operation(
         id="describe",
         method="GET",

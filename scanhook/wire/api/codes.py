@@ -31,6 +31,16 @@ class NearestShown(Answer):
     why: str
 
 
+class ResetShown(Answer):
+    """That the counts of a code began anew."""
+
+    at: Moment
+    who: str
+    why: str
+    scans: Annotated[int, Field(description="How many there had been until then.")]
+    persons: Annotated[int, Field(description="How many persons had scanned it until then.")]
+
+
 class CodeChecked(Answer):
     """What is known of a code."""
 
@@ -48,6 +58,9 @@ class CodeChecked(Answer):
     persons: int
     first_scan: Moment | None
     last_scan: Moment | None
+    counts_reset: Annotated[
+        ResetShown | None, Field(description="Since when scans and persons are counted; null: from the beginning.")
+    ]
     nearest: NearestShown | None
     changes: Annotated[list[ChangeShown], Field(description="Of this very code, the newest first.")]
 
@@ -73,8 +86,22 @@ def _check(call: Call) -> CodeChecked:
         persons=tally.persons if tally else 0,
         first_scan=tally.first_at if tally else None,
         last_scan=tally.last_at if tally else None,
+        counts_reset=_reset(call, found.tag or stray),
         nearest=_nearest(call, found),
         changes=[shown_change(change) for change in _changes(call, found)],
+    )
+
+
+def _reset(call: Call, tag: bytes) -> ResetShown | None:
+    reset = call.service.journal.last_reset(tag)
+    if reset is None:
+        return None
+    return ResetShown(
+        at=reset.at,
+        who=reset.who,
+        why=reset.why,
+        scans=reset.was.scans if reset.was else 0,
+        persons=reset.was.persons if reset.was else 0,
     )
 
 

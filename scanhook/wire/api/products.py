@@ -16,6 +16,7 @@ from scanhook.office import KeyScope
 from scanhook.registry import ACCOUNT_REASONS, Mark, Normalisation, Product, Reason, State, strictest
 from scanhook.wire.api.operation import Call, Operation, Told
 from scanhook.wire.api.paging import read_cursor, write_cursor
+from scanhook.wire.api.picturing import shown_as
 from scanhook.wire.api.problems import problem
 from scanhook.wire.api.schema import (
     AccountName,
@@ -29,6 +30,7 @@ from scanhook.wire.api.schema import (
     answer_word,
     carried,
 )
+from scanhook.wire.service import Service
 
 __all__ = ["OPERATIONS", "MarkShown", "ProductName", "shown_mark", "shown_name"]
 
@@ -112,6 +114,8 @@ class ProductShown(ProductName):
     normalisation: list[Rule]
     verdicts: Annotated[dict[Reason, AnswerWord], Field(description="Of every reason, set or not.")]
     qr_prefix: str
+    name: Annotated[str | None, Field(description="From the catalog, like `image`: what the product is shown with.")]
+    image: Annotated[str | None, Field(description="The address of a picture.")]
 
 
 class ProductPage(Answer):
@@ -139,16 +143,19 @@ def shown_name(product: Product) -> ProductName:
     return ProductName(account=product.account, keystandard=product.key_standard, keystr=product.key_str)
 
 
-def _shown(product: Product, now: float) -> ProductShown:
+def _shown(product: Product, service: Service) -> ProductShown:
+    seen = shown_as(service, product)
     return ProductShown(
         account=product.account,
         keystandard=product.key_standard,
         keystr=product.key_str,
-        mark=shown_mark(product.mark, now),
+        mark=shown_mark(product.mark, service.clock.now()),
         loading=product.loading,
         normalisation=[Rule(rule) for rule in str(product.normalisation).split(",") if rule != "none"],
         verdicts={reason: answer_word(product.answer_to(reason)) for reason in Reason if reason not in ACCOUNT_REASONS},
         qr_prefix=product.qr_prefix,
+        name=seen.name or None,
+        image=seen.image or None,
     )
 
 
@@ -165,14 +172,14 @@ def _list(call: Call) -> ProductPage:
     page = found[: query.limit]
     last = page[-1] if len(found) > query.limit else None
     return ProductPage(
-        items=[_shown(product, call.service.clock.now()) for product in page],
+        items=[_shown(product, call.service) for product in page],
         next_cursor=write_cursor("products", last.account, last.key_standard, last.key_str) if last else None,
     )
 
 
 def _show(call: Call) -> ProductShown:
     product = call.product(call.path["account"], call.path["keystandard"], call.path["keystr"])
-    return _shown(product, call.service.clock.now())
+    return _shown(product, call.service)
 
 
 def _add(call: Call) -> Told:
@@ -198,7 +205,7 @@ def _set(call: Call) -> ProductShown:
 
 def _current(call: Call, product: Product) -> ProductShown:
     found = call.product(product.account, product.key_standard, product.key_str)
-    return _shown(found, call.service.clock.now())
+    return _shown(found, call.service)
 
 
 def _changed(product: Product, given: ProductSettings) -> Product:

@@ -14,6 +14,7 @@ from scanhook.asking import Inquiry, ask
 from scanhook.office import KeyScope
 from scanhook.registry import Reason
 from scanhook.wire.api.operation import Call, Operation
+from scanhook.wire.api.picturing import shown_with
 from scanhook.wire.api.schema import AccountName, Answer, AnswerWord, ExtInfo, Given, Key, answer_word, printable
 
 __all__ = ["OPERATIONS"]
@@ -43,6 +44,8 @@ class Judgement(Answer):
     repeated: Annotated[bool, Field(description="It was answered before; this is that answer, and it counts once.")]
     batch: str | None
     position: int | None
+    name: Annotated[str | None, Field(description="The product's, from the catalog.")]
+    image: Annotated[str | None, Field(description="The address of a picture of the product, from the catalog.")]
 
 
 def _judge(call: Call) -> Judgement:
@@ -60,12 +63,15 @@ def _judge(call: Call) -> Judgement:
         ),
     )
     entry = asked.entry
+    shown = shown_with(call.service, entry.account, entry.key_standard, entry.key_str)
     return Judgement(
         verdict=answer_word(entry.code_result),
         reason=Reason(entry.reason),
         repeated=asked.repeated,
         batch=entry.batch,
         position=entry.position,
+        name=shown.name or None,
+        image=shown.image or None,
     )
 
 

@@ -30,6 +30,12 @@ NEEDED = {
     "list_scans": "read",
     "count_scans": "read",
     "judge_code": "operate",
+    "list_catalog": "read",
+    "list_catalog_syncs": "read",
+    "list_ties": "read",
+    "tie_product": "admin",
+    "untie_product": "admin",
+    "check_ticket": "read",
     "describe": None,
 }
 BELOW = {"operate": "read", "admin": "operate"}

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from scanhook.journal import open_journal
+from scanhook.storage import Pepper
+from scanhook.wire.service import storage_url
 from tests.wire.api.conftest import GENUINE, Api
 
 
@@ -21,6 +24,7 @@ def test_a_code_is_checked_and_not_counted(shared_api: Api) -> None:
         "persons": 0,
         "first_scan": None,
         "last_scan": None,
+        "counts_reset": None,
         "nearest": None,
         "changes": [],
     }
@@ -53,6 +57,23 @@ def test_a_check_counts_the_scans_of_the_code(api: Api) -> None:
         api.post("/verdicts", GENUINE | {"person": "p", "id": f"q{number}"})
     told = api.post("/codes/check", GENUINE)
     assert (told["scans"], told["persons"], told["first_scan"][-1]) == (2, 1, "Z")
+
+
+def test_a_check_says_since_when_the_code_is_counted(api: Api) -> None:
+    api.post("/verdicts", GENUINE | {"person": "p", "id": "q1"})
+    tag = bytes.fromhex(api.post("/codes/check", GENUINE)["code"])
+    journal = open_journal(storage_url(api.house), pepper=Pepper.load(api.house.pepper_path))
+    journal.reset_counts([tag], who="ann", why="sold again", now=1_795_312_800.0)
+    journal.close()
+    told = api.post("/codes/check", GENUINE)
+    assert (told["scans"], told["persons"], told["first_scan"]) == (0, 0, None)
+    assert told["counts_reset"] == {
+        "at": "2026-11-22T02:00:00Z",
+        "who": "ann",
+        "why": "sold again",
+        "scans": 1,
+        "persons": 1,
+    }
 
 
 def test_a_code_that_is_too_long_is_refused_and_not_repeated(shared_api: Api) -> None:

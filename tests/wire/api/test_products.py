@@ -29,6 +29,8 @@ SHOWN = {
         "no_code": "success",
     },
     "qr_prefix": "",
+    "name": None,
+    "image": None,
 }
 
 
