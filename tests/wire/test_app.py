@@ -78,8 +78,8 @@ def test_a_foreign_application_mounts_the_blueprint_where_it_likes(house: House,
     routes(foreign, prefix=prefix)
     client = foreign.test_client()
     keys = keyring(house.settings.accounts["main"])
+    push = scan_push(keys=keys)
     for path in (f"{prefix}/wechat/callback", f"{prefix}/wechat/callback/main"):
-        push = scan_push(keys=keys)
         answer = client.post(path, query_string=push.query, data=push.body)
         assert verdict_in(answer.data, keys=keys) == "real"
     echo = compose_echo(keys=keys, timestamp=int(time.time()), nonce=NONCE, echostr="4375120948345356249")
