@@ -59,6 +59,7 @@ def demo(context: click.Context, port: int | None, sandbox_port: int | None, *, 
     for name in [name for name in os.environ if name.upper().startswith("SCANHOOK_")]:
         del os.environ[name]  # the settings of a real house must not reach this one
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the folder goes and the service ends
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what runs in the background ignore it
     port = _free(port or (_free_port() if check else 8000), "--port")
     sandbox_port = _free(sandbox_port, "--sandbox-port") if sandbox_port else _usual_or_any(_SANDBOX_PORT)
     with tempfile.TemporaryDirectory(prefix="scanhook-demo-") as folder:
