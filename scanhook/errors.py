@@ -12,7 +12,8 @@
     ├── VerifierFailed           503  a verifier gave no answer, or none that can be used
     ├── StorageError             503  registry or journal cannot be read or written
     │   ├── PepperMismatch       503  the storage was made with another pepper
-    │   └── SchemaMismatch       503  the storage was made by another version
+    │   ├── SchemaMismatch       503  the storage was made by another version
+    │   └── StorageMoved         503  the storage was moved to another place, and takes nothing more
     ├── WechatError              502  WeChat's own API did not do what it was asked for
     │   ├── WechatRefused        502  it answered with an error code
     │   └── WechatUnreachable    503  it gave no answer, or none that can be used
@@ -42,6 +43,7 @@ __all__ = [
     "SchemaMismatch",
     "SettingsError",
     "StorageError",
+    "StorageMoved",
     "TooLarge",
     "Undecided",
     "VerifierFailed",
@@ -131,6 +133,12 @@ class PepperMismatch(StorageError):
 
 class SchemaMismatch(StorageError):
     """The storage was made by another version of scanhook."""
+
+    permanent: ClassVar[bool] = True
+
+
+class StorageMoved(StorageError):
+    """The storage was moved to another place: from then on it answers nothing and takes nothing more."""
 
     permanent: ClassVar[bool] = True
 

@@ -22,8 +22,11 @@ from scanhook.office import open_office
 from scanhook.registry import import_codes, open_registry
 from scanhook.settings import House, load_settings
 from scanhook.storage import Pepper, StorageUrl
+from scanhook.storage.postgres.address import Address as PostgresAddress
+from scanhook.storage.postgres.database import ROOMS, PostgresDatabase
+from tests.postgres import Address, Databases
 
-pytest_plugins = ["scanhook.sandbox.fixture"]
+pytest_plugins = ["scanhook.sandbox.fixture", "tests.postgres.fixtures"]
 
 # Hundreds of processes are started here, and compiling scanhook anew for each takes longer than most of them run.
 sys.dont_write_bytecode = False
@@ -83,6 +86,20 @@ def keys() -> Keyring:
 def pepper() -> Pepper:
     """Return a pepper that is the same in every run."""
     return Pepper(secret=bytes(range(32)))
+
+
+@pytest.fixture(scope="session")
+def storages(postgres: Address) -> Databases:
+    """Return databases with the tables of an empty storage in them, made for the pepper of the tests."""
+    return Databases(postgres, "storage", _make_tables)
+
+
+def _make_tables(url: str) -> None:
+    for room in ROOMS:
+        address = PostgresAddress.parse(url)
+        PostgresDatabase(
+            address, room=room, package=f"scanhook.{room}", pepper=Pepper(secret=bytes(range(32))), most=2
+        ).close()
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ TREE: list[tuple[str, str, int, bool]] = [
     ("StorageError", "ScanhookError", 503, False),
     ("PepperMismatch", "StorageError", 503, True),
     ("SchemaMismatch", "StorageError", 503, True),
+    ("StorageMoved", "StorageError", 503, True),
     ("WechatError", "ScanhookError", 502, True),
     ("WechatRefused", "WechatError", 502, True),
     ("WechatUnreachable", "WechatError", 503, False),

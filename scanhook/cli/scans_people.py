@@ -66,7 +66,7 @@ def erase(house: House, openid: str, *, yes: bool, as_json: bool) -> None:
     person = openid_wanted(openid)
     if not yes:
         click.confirm("Erase this person for ever?", abort=True, err=True)
-    url = StorageUrl.parse(house.settings.storage.url, base=house.base)
+    url = StorageUrl.of(house)
     with storage_of(house) as storage, walking(quiet=as_json) as progress:
         count = erase_person(
             storage.journal,

@@ -26,7 +26,7 @@ from scanhook.journal.peoplestore import Erasure, PeopleStore, Progress, Pseudon
 from scanhook.journal.sqlite import SqliteJournal
 from scanhook.journal.store import JournalStore
 from scanhook.journal.wanted import ANSWERS, ANY_SCAN, REASONS, SUCCESS_ANSWER, EventPage, Page, Wanted
-from scanhook.storage import Pepper, StorageUrl
+from scanhook.storage import POSTGRESQL, Pepper, StorageUrl
 
 __all__ = [
     "ALWAYS_S",
@@ -68,8 +68,6 @@ __all__ = [
     "write_jsonl",
 ]
 
-_ENGINES = {"sqlite": SqliteJournal}
-
 
 def open_journal(url: StorageUrl, *, pepper: Pepper) -> JournalStore:
     """Open the journal that a storage URL names, making it when it is not there.
@@ -78,4 +76,8 @@ def open_journal(url: StorageUrl, *, pepper: Pepper) -> JournalStore:
     :raises SchemaMismatch: when it was made by another version.
     :raises StorageError: when it cannot be opened.
     """
-    return _ENGINES[url.engine](url.folder, pepper=pepper)
+    if url.engine == POSTGRESQL:
+        from scanhook.journal.postgres import open_postgres  # noqa: PLC0415  (psycopg is loaded only where it is used)
+
+        return open_postgres(url, pepper=pepper)
+    return SqliteJournal(url.folder, pepper=pepper)

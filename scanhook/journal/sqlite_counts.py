@@ -10,7 +10,7 @@ from scanhook.journal.entry import Reset, Tally
 from scanhook.journal.sqlite_prune import last_number
 from scanhook.journal.sqlite_rows import millis
 from scanhook.journal.sqlite_steps import cut_log, overwriting, small_step
-from scanhook.storage import Database, rows_of
+from scanhook.storage import SqliteDatabase, rows_of
 
 __all__ = ["UNCOUNTED", "SqliteCounts", "is_counted"]
 
@@ -36,7 +36,7 @@ def is_counted(connection: apsw.Connection, tag: bytes, number: int) -> bool:
 class SqliteCounts:
     """The part of the SQLite journal that tells how often a code was scanned."""
 
-    database: Database
+    database: SqliteDatabase
 
     def tally(self, tag: bytes) -> Tally | None:
         """Return the counts of a code."""

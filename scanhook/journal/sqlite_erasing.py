@@ -18,7 +18,7 @@ from scanhook.journal.peoplestore import REPEATED_S, Progress, Pseudonym, silent
 from scanhook.journal.sqlite_counts import is_counted
 from scanhook.journal.sqlite_rows import ADD_SCANNER, NEVER_MS, SKEW_MS, first_id, millis
 from scanhook.journal.sqlite_steps import scanner_pages, small_step, windows
-from scanhook.storage import Database, rows_of
+from scanhook.storage import SqliteDatabase, rows_of
 
 __all__ = ["Eraser", "drop_identities"]
 
@@ -44,7 +44,7 @@ class Eraser:
     :param now: seconds since 1970.
     """
 
-    def __init__(self, database: Database, pseudonyms: Sequence[Pseudonym], *, now: float) -> None:
+    def __init__(self, database: SqliteDatabase, pseudonyms: Sequence[Pseudonym], *, now: float) -> None:
         self._database = database
         self._pseudonyms = {pseudonym.person: pseudonym for pseudonym in pseudonyms}
         self._persons = tuple(self._pseudonyms)
@@ -141,7 +141,9 @@ class Eraser:
         return received_at >= millis(self._pseudonyms[person].before)
 
 
-def drop_identities(database: Database, replacements: Sequence[bytes], *, since: float, progress: Progress) -> None:
+def drop_identities(
+    database: SqliteDatabase, replacements: Sequence[bytes], *, since: float, progress: Progress
+) -> None:
     """Put random identities in the place of those of pushes that were received then (seconds since 1970) or later.
 
     :param replacements: whose pushes; at most a thousand.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scanhook.journal.sqlite_rows import EVENT_COLUMNS, event_of, page_end
 from scanhook.journal.wanted import EventPage
-from scanhook.storage import Database, rows_of
+from scanhook.storage import SqliteDatabase, rows_of
 
 __all__ = ["SqliteEvents"]
 
@@ -14,7 +14,7 @@ _PAGE_ROWS = 10_000
 class SqliteEvents:
     """The part of the SQLite journal that shows events by their kind."""
 
-    database: Database
+    database: SqliteDatabase
 
     def events(self, event: str, *, after: int) -> EventPage:
         """Look through the next rows; there is no index, since hardly anybody asks and every push would pay."""

@@ -7,7 +7,7 @@ import apsw
 from scanhook.journal.peoplestore import Progress, silent
 from scanhook.journal.sqlite_rows import SKEW_MS, first_id, millis
 from scanhook.journal.sqlite_steps import cut_log, overwriting, small_step, windows
-from scanhook.storage import Database, rows_of
+from scanhook.storage import SqliteDatabase, rows_of
 
 __all__ = ["SqlitePrune", "fresh_number", "last_number"]
 
@@ -38,7 +38,7 @@ def last_number(connection: apsw.Connection, table: str) -> int:
 class SqlitePrune:
     """Deletes old rows and old openids in small transactions."""
 
-    database: Database
+    database: SqliteDatabase
 
     def prune(self, *, before: float, dry_run: bool = False, progress: Progress = silent) -> tuple[int, int]:
         """Delete scans and other events that are older."""

@@ -22,7 +22,7 @@ from scanhook.journal.sqlite_rows import (
 )
 from scanhook.journal.wanted import ANY_SCAN, Page, Wanted
 from scanhook.message import CodeResult
-from scanhook.storage import Database, rows_of
+from scanhook.storage import SqliteDatabase, rows_of
 
 __all__ = ["SqliteReading"]
 
@@ -49,7 +49,7 @@ ORDER BY id DESC LIMIT 1
 class SqliteReading:
     """The half of the SQLite journal that shows what is there."""
 
-    database: Database
+    database: SqliteDatabase
 
     def sighting(self, person: bytes, tags: Sequence[bytes], *, since: float) -> Sighting | None:
         """Return the newest scan of a code by a person, as the counts say that there may be one.

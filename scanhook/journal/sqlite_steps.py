@@ -10,7 +10,7 @@ import apsw
 
 from scanhook.journal.peoplestore import Progress
 from scanhook.journal.sqlite_rows import NEVER_MS, page_end
-from scanhook.storage import Database, open_file, rows_of
+from scanhook.storage import SqliteConnection, SqliteDatabase, open_file, rows_of
 
 __all__ = ["JournalFile", "cut_log", "overwriting", "scanner_pages", "small_step", "windows"]
 
@@ -23,20 +23,20 @@ _NOTE = "INSERT INTO meta (name, value) VALUES (?, 1) ON CONFLICT DO NOTHING"
 _FORGET = "DELETE FROM meta WHERE name = ?"
 
 
-class JournalFile(Database):
+class JournalFile(SqliteDatabase):
     """A file in which pages that are split leave no copies of their rows behind: what is erased later is in one place.
 
     That costs nothing but zeros in memory. Whole pages that become free are overwritten only by :func:`overwriting`.
     """
 
-    def _open(self) -> apsw.Connection:
+    def _open(self) -> SqliteConnection:
         connection = super()._open()
         connection.pragma("secure_delete", "fast")
         return connection
 
 
 @contextmanager
-def small_step(database: Database) -> Iterator[apsw.Connection]:
+def small_step(database: SqliteDatabase) -> Iterator[apsw.Connection]:
     """Give the connection inside a short transaction; afterwards scans have the file for as long as this had it."""
     database.check_in_place()
     started = time.perf_counter()
@@ -46,7 +46,7 @@ def small_step(database: Database) -> Iterator[apsw.Connection]:
 
 
 @contextmanager
-def overwriting(database: Database) -> Iterator[None]:
+def overwriting(database: SqliteDatabase) -> Iterator[None]:
     """Overwrite with zeros what is deleted or replaced in the block, as SQLite does it.
 
     Single rows may survive in unused bytes of pages that SQLite has rebuilt: of pairs of code and person, about one in
@@ -60,7 +60,7 @@ def overwriting(database: Database) -> Iterator[None]:
             connection.pragma("secure_delete", "fast")
 
 
-def cut_log(database: Database, *, due: bool = True) -> None:
+def cut_log(database: SqliteDatabase, *, due: bool = True) -> None:
     """Cut off the write-ahead log, which still has what was deleted.
 
     While somebody reads for long, as a backup does, it stays; that is noted, and every further call tries again.
@@ -77,7 +77,7 @@ def cut_log(database: Database, *, due: bool = True) -> None:
             connection.execute(_FORGET if is_cut else _NOTE, (_UNCUT,))
 
 
-def _try_to_cut(database: Database) -> bool:
+def _try_to_cut(database: SqliteDatabase) -> bool:
     """Cut off the log if nobody reads in it; tells whether that was so."""
     # On a connection of its own that waits for nobody: it would hold the lock for writing while it waits for a reader,
     # and every scan would wait along.
@@ -94,7 +94,7 @@ def _try_to_cut(database: Database) -> bool:
 
 
 def windows(
-    database: Database,
+    database: SqliteDatabase,
     table: str,
     *,
     progress: Progress,
@@ -119,7 +119,7 @@ def windows(
         progress(table, min(end, last), last)
 
 
-def scanner_pages(database: Database, *, progress: Progress) -> Iterator[list[tuple[bytes, bytes]]]:
+def scanner_pages(database: SqliteDatabase, *, progress: Progress) -> Iterator[list[tuple[bytes, bytes]]]:
     """Yield all pairs of tag and person, page by page."""
     tag, person = b"", b""
     while True:

@@ -9,7 +9,7 @@ from scanhook.office.catalogstore import CatalogStore
 from scanhook.office.livestore import LiveStore
 from scanhook.office.sqlite import SqliteOffice
 from scanhook.office.store import OfficeStore
-from scanhook.storage import Pepper, StorageUrl
+from scanhook.storage import POSTGRESQL, Pepper, StorageUrl
 
 __all__ = [
     "ApiKey",
@@ -24,8 +24,6 @@ __all__ = [
     "open_office",
 ]
 
-_ENGINES = {"sqlite": SqliteOffice}
-
 
 def open_office(url: StorageUrl, *, pepper: Pepper, clock: Clock) -> OfficeStore:
     """Open the office that a storage URL names, making it when it is not there.
@@ -34,4 +32,8 @@ def open_office(url: StorageUrl, *, pepper: Pepper, clock: Clock) -> OfficeStore
     :raises SchemaMismatch: when it was made by another version.
     :raises StorageError: when it cannot be opened.
     """
-    return _ENGINES[url.engine](url.folder, pepper=pepper, clock=clock)
+    if url.engine == POSTGRESQL:
+        from scanhook.office.postgres import open_postgres  # noqa: PLC0415  (psycopg is loaded only where it is used)
+
+        return open_postgres(url, pepper=pepper, clock=clock)
+    return SqliteOffice(url.folder, pepper=pepper, clock=clock)

@@ -47,7 +47,7 @@ def office_of(house: House) -> Iterator[OpenOffice]:
     :raises StorageError: when the office cannot be opened.
     :raises Refused: when its file is being exchanged.
     """
-    url, clock = StorageUrl.parse(house.settings.storage.url, base=house.base), SystemClock()
+    url, clock = StorageUrl.of(house), SystemClock()
     url.check_made()
     pepper = Pepper.load(house.pepper_path)
     with closing(use_storage(url.folder)), closing(open_office(url, pepper=pepper, clock=clock)) as store:

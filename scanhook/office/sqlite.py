@@ -16,7 +16,7 @@ from scanhook.office.sqlite_catalog import SqliteCatalog
 from scanhook.office.sqlite_live import SqliteLive
 from scanhook.office.sqlite_tokens import SqliteTokens
 from scanhook.office.store import USE_NOTED_EVERY_S
-from scanhook.storage import Database, Pepper, rows_of
+from scanhook.storage import Pepper, SqliteDatabase, rows_of
 from scanhook.wechat import TokenStore
 
 __all__ = ["SqliteOffice"]
@@ -30,7 +30,7 @@ class SqliteOffice:
     """An :class:`~scanhook.office.store.OfficeStore` in one SQLite file."""
 
     def __init__(self, folder: Path, *, pepper: Pepper, clock: Clock) -> None:
-        self.database = Database(folder / "office.db", package="scanhook.office", pepper=pepper)
+        self.database = SqliteDatabase(folder / "office.db", package="scanhook.office", pepper=pepper)
         self.tokens: TokenStore = SqliteTokens(self.database)
         self.catalog: CatalogStore = SqliteCatalog(self.database)
         self.live: LiveStore = SqliteLive(self.database)

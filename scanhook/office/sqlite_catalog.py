@@ -24,7 +24,7 @@ from scanhook.office.catalog import (
 )
 from scanhook.office.catalogstore import ANY_ENTRY
 from scanhook.registry import Product
-from scanhook.storage import Database, rows_of
+from scanhook.storage import SqliteDatabase, rows_of
 from scanhook.wechat import System
 
 __all__ = ["SqliteCatalog"]
@@ -46,7 +46,7 @@ _GONE = "UPDATE catalog SET gone_at = ? WHERE system = ? AND owner = ? AND seen_
 class SqliteCatalog:
     """A :class:`~scanhook.office.catalogstore.CatalogStore` in the office's file."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
 
     def presentation(self, product: Product, *, owner: str) -> Presentation | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scanhook.storage import Database, rows_of
+from scanhook.storage import SqliteDatabase, rows_of
 from scanhook.wechat.live_ledger import KeptGoods
 
 __all__ = ["SqliteLive"]
@@ -26,7 +26,7 @@ _COUNT = """
 class SqliteLive:
     """A :class:`~scanhook.office.livestore.LiveStore` in the office's file."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
 
     def keep(self, goods: KeptGoods) -> None:

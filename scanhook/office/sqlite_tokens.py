@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scanhook.storage import Database, rows_of
+from scanhook.storage import SqliteDatabase, rows_of
 from scanhook.wechat import SealedToken
 
 __all__ = ["SqliteTokens"]
@@ -17,7 +17,7 @@ ON CONFLICT (name) DO UPDATE SET
 class SqliteTokens:
     """A :class:`~scanhook.wechat.TokenStore` in the office's file."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
 
     def find(self, name: str) -> SealedToken | None:

@@ -14,7 +14,7 @@ from scanhook.registry.normalise import Normalisation
 from scanhook.registry.product import ACCOUNT_REASONS, DEFAULT_VERDICTS, Product, Reason
 from scanhook.registry.sqlite import SqliteRegistry
 from scanhook.registry.store import CodeRecord, LookUp, RegistryStore
-from scanhook.storage import Pepper, StorageUrl
+from scanhook.storage import POSTGRESQL, Pepper, StorageUrl
 
 __all__ = [
     "ACCOUNT_REASONS",
@@ -55,8 +55,6 @@ __all__ = [
     "strictest",
 ]
 
-_ENGINES = {"sqlite": SqliteRegistry}
-
 
 def open_registry(url: StorageUrl, *, pepper: Pepper, clock: Clock) -> RegistryStore:
     """Open the registry that a storage URL names, making it when it is not there.
@@ -65,4 +63,8 @@ def open_registry(url: StorageUrl, *, pepper: Pepper, clock: Clock) -> RegistryS
     :raises SchemaMismatch: when it was made by another version.
     :raises StorageError: when it cannot be opened.
     """
-    return _ENGINES[url.engine](url.folder, pepper=pepper, clock=clock)
+    if url.engine == POSTGRESQL:
+        from scanhook.registry.postgres import open_postgres  # noqa: PLC0415  (psycopg is loaded only where it is used)
+
+        return open_postgres(url, pepper=pepper, clock=clock)
+    return SqliteRegistry(url.folder, pepper=pepper, clock=clock)

@@ -20,7 +20,7 @@ from scanhook.registry.product import Product, merged
 from scanhook.registry.sqlite_batches import SqliteBatches
 from scanhook.registry.sqlite_rows import MARK_COLUMNS, PRODUCT_COLUMNS, mark_of, product_of, settings_row
 from scanhook.registry.store import CodeRecord, LookUp
-from scanhook.storage import Database, Pepper, rows_of
+from scanhook.storage import Pepper, SqliteDatabase, rows_of
 
 __all__ = ["SqliteRegistry"]
 
@@ -56,7 +56,7 @@ class SqliteRegistry(SqliteBatches):
     def __init__(self, folder: Path, *, pepper: Pepper, clock: Clock) -> None:
         self._pepper = pepper
         self._local = threading.local()
-        database = Database(folder / "registry.db", package="scanhook.registry", pepper=pepper)
+        database = SqliteDatabase(folder / "registry.db", package="scanhook.registry", pepper=pepper)
         super().__init__(database, clock=clock)
 
     def look_up(self, account: str, key_standard: str, key_str: str, ext_info: str) -> LookUp:

@@ -10,7 +10,7 @@ import apsw
 
 from scanhook.errors import Refused
 from scanhook.registry.importstore import CodeRow
-from scanhook.storage import Database, open_file
+from scanhook.storage import SqliteDatabase, open_file
 
 __all__ = ["SqliteLoader", "loading_connection"]
 
@@ -19,7 +19,7 @@ _BUSY_SLEEP_S = 0.002
 
 
 @contextmanager
-def loading_connection(database: Database) -> Iterator[apsw.Connection]:
+def loading_connection(database: SqliteDatabase) -> Iterator[apsw.Connection]:
     """Open a connection of its own for loading."""
     with database.wording():
         connection = open_file(database.path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scanhook.clock import Clock
-from scanhook.storage import Database
+from scanhook.storage import SqliteDatabase
 
 __all__ = ["SqliteStore"]
 
@@ -11,6 +11,6 @@ __all__ = ["SqliteStore"]
 class SqliteStore:
     """One SQLite file and a clock."""
 
-    def __init__(self, database: Database, *, clock: Clock) -> None:
+    def __init__(self, database: SqliteDatabase, *, clock: Clock) -> None:
         self.database = database
         self._clock = clock

@@ -93,8 +93,14 @@ class ServiceSettings(Table):
 class StorageSettings(Table):
     """``[storage]``: where registry and journal are kept."""
 
-    url: str = "sqlite:///data"
+    url: SecretStr = SecretStr("sqlite:///data")
+    connections: int = Field(default=8, ge=2, le=200)
     pepper_file: Path = Path("secrets/pepper")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_files(cls, values: Any) -> Any:
+        return from_files(values, ("url",))
 
 
 class AccountSettings(TokenSettings):

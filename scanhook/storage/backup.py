@@ -24,7 +24,8 @@ from scanhook.storage.checking import check_kept_pepper
 from scanhook.storage.files import ERASURES, STORE_FILES, StoreFile, Telling, copy_file, flush, sha256_of
 from scanhook.storage.manifest import MANIFEST, CopiedFile, Manifest
 from scanhook.storage.pepper import Pepper
-from scanhook.storage.sqlite import open_file, rows_of, schema_of, wording
+from scanhook.storage.sqlite import schema_of
+from scanhook.storage.sqlite_connection import open_file, rows_of, wording
 
 __all__ = ["make_backup"]
 

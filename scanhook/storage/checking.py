@@ -12,7 +12,8 @@ import apsw
 from scanhook.errors import PepperMismatch, ScanhookError, StorageError
 from scanhook.storage.files import StoreFile, Telling
 from scanhook.storage.pepper import Pepper
-from scanhook.storage.sqlite import open_file, rows_of, schema_of, wording
+from scanhook.storage.sqlite import schema_of
+from scanhook.storage.sqlite_connection import open_file, rows_of, wording
 
 __all__ = ["Contradictions", "Finding", "check_file", "check_kept_pepper"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Protocol, Self
 
 from scanhook.storage.files import give_to_owner
-from scanhook.storage.sqlite import wording
+from scanhook.storage.sqlite_connection import wording
 from scanhook.storage.url import StorageUrl
 
 __all__ = ["Lease", "read_lease", "take_lease"]

@@ -15,7 +15,7 @@ import apsw
 
 from scanhook.errors import Refused
 from scanhook.storage.files import give_to_owner
-from scanhook.storage.sqlite import wording
+from scanhook.storage.sqlite_connection import wording
 
 __all__ = ["StorageInUse", "alone_with", "settle", "use_storage"]
 

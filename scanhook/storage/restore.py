@@ -32,7 +32,8 @@ from scanhook.storage.files import (
 from scanhook.storage.lock import alone_with, settle
 from scanhook.storage.manifest import Manifest
 from scanhook.storage.pepper import Pepper
-from scanhook.storage.sqlite import schema_of, upgrade, wording
+from scanhook.storage.sqlite import schema_of, upgrade
+from scanhook.storage.sqlite_connection import wording
 from scanhook.storage.url import UNFINISHED_RESTORE
 
 __all__ = ["Restored", "restore_backup"]

@@ -1,42 +1,34 @@
-"""One SQLite file, as registry and journal use it: a connection for each thread, one writer at a time, durable.
-
-APSW and not the standard library's ``sqlite3``: its wheel brings a SQLite newer than 3.51.3 (older ones can corrupt a
-database when the WAL is reset), and it is twice as fast from Python.
-"""
+"""One SQLite file, as a room uses it: a connection for each thread, one writer at a time, durable."""
 
 from __future__ import annotations
 
-import errno
 import os
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib import resources
 from pathlib import Path
-from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
 import apsw
 
-from scanhook.errors import PepperMismatch, SchemaMismatch, StorageError
+from scanhook.errors import PepperMismatch, SchemaMismatch, StorageError, StorageMoved
+from scanhook.storage import sqlite_connection
+from scanhook.storage.database import Session, moved
 from scanhook.storage.pepper import Pepper
+from scanhook.storage.sqlite_connection import (
+    SqliteConnection,
+    durability,
+    open_file,
+    rows_of,
+    wording,
+)
 
-__all__ = ["BUSY_WAIT_S", "Database", "open_file", "rows_of", "schema_of", "upgrade", "wording"]
-
-BUSY_WAIT_S = 1.2
-"""For the other threads of this process, and again for other processes: together within the 3 s of a scan."""
-_BUSY_SLEEP_S = 0.0002
-_SYNCHRONOUS_FULL = 2
-
-
-def rows_of(connection: apsw.Connection, statement: str, bindings: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
-    """Run one statement to its end and return its rows; APSW by itself stops at the first."""
-    return connection.execute(statement, bindings).fetchall()
+__all__ = ["SqliteDatabase", "schema_of", "upgrade"]
 
 
-class Database:
-    """One file with its schema, opened for one pepper.
+class SqliteDatabase:
+    """A :class:`~scanhook.storage.database.Database` in one file.
 
     Threads share it; each has a connection of its own, opened at its first use. After ``fork`` the child opens its own.
 
@@ -48,13 +40,16 @@ class Database:
     :raises StorageError: when it cannot be read or written, or is not durable.
     """
 
+    waits = False
+
     def __init__(self, path: Path, *, package: str, pepper: Pepper) -> None:
         self.path = path
+        self.name = str(path)
         self._pepper = pepper
         self._local = threading.local()
         self._write_lock = threading.Lock()
         # By connection, which file it has open; a thread's connection goes when the thread has ended.
-        self._opened: WeakKeyDictionary[apsw.Connection, tuple[int, int]] = WeakKeyDictionary()
+        self._opened: WeakKeyDictionary[SqliteConnection, tuple[int, int]] = WeakKeyDictionary()
         self._written = 0
         _EVERY.add(self)
         self._schema = schema_of(package)
@@ -67,25 +62,40 @@ class Database:
         self.close()  # so that whoever forks next takes no open connection along
 
     @property
-    def connection(self) -> apsw.Connection:
+    def connection(self) -> SqliteConnection:
         """This thread's connection."""
-        found: apsw.Connection | None = getattr(self._local, "connection", None)
+        found: SqliteConnection | None = getattr(self._local, "connection", None)
         if found is None:
             found = self._local.connection = self._open()
         return found
 
     @contextmanager
-    def reading(self) -> Iterator[apsw.Connection]:
+    def reading(self) -> Iterator[SqliteConnection]:
         """Give the connection for reading; SQLite's errors come out as :class:`StorageError`."""
         with self.wording():
             yield self.connection
 
     @contextmanager
-    def writing(self) -> Iterator[apsw.Connection]:
+    def seeing_one_state(self) -> Iterator[SqliteConnection]:
+        """Give the connection inside a transaction that only reads."""
+        with self.wording():
+            connection = self.connection
+            if connection.in_transaction:
+                yield connection
+                return
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                if connection.in_transaction:  # SQLite has ended it by itself if the disk failed
+                    connection.execute("COMMIT")
+
+    @contextmanager
+    def writing(self) -> Iterator[SqliteConnection]:
         """Give the connection inside a transaction, which is on the disk when the block is left without an error."""
         with self.wording():
             connection = self.connection
-            if not self._write_lock.acquire(timeout=BUSY_WAIT_S):
+            if not self._write_lock.acquire(timeout=sqlite_connection.BUSY_WAIT_S):
                 raise StorageError(f"{self.path.name} is busy with another write: try again")
             try:
                 connection.execute("BEGIN IMMEDIATE")
@@ -100,7 +110,7 @@ class Database:
                 self._written += 1
                 self._write_lock.release()
 
-    def version(self) -> tuple[apsw.Connection, int, int]:
+    def version(self) -> tuple[SqliteConnection, int, int]:
         """Return what changes with every commit to the file, by whomever: for caches of what was read from it."""
         # SQLite's number leaves out what this very connection wrote, and says nothing between two connections.
         return self.connection, self.connection.execute("PRAGMA data_version").get, self._written
@@ -115,10 +125,25 @@ class Database:
         if self._opened.get(connection) != (found.st_dev, found.st_ino):
             raise StorageError(f"{self.path} was exchanged while scanhook runs: restart it")
 
+    def check_ours(self, session: Session) -> None:
+        """Find out whether the file is still ours: it may be upgraded, exchanged, restored or moved under our feet."""
+        self.check_in_place()
+        self.check_version(self.connection)
+        kept = dict(session.rows("SELECT name, value FROM meta WHERE name IN ('pepper_id', 'moved_to')"))
+        if kept.get("pepper_id") != self._pepper.id:
+            raise PepperMismatch(f"{self.path} now belongs to another pepper: put back the right one")
+        if "moved_to" in kept:
+            raise StorageMoved(moved(self.name, kept["moved_to"]))
+
+    def check_writable(self, _session: Session) -> None:
+        """Find out whether the file could be written; an import may hold it for longer than anybody would wait."""
+        if self.connection.readonly("main"):
+            raise StorageError(f"{self.path}: it cannot be written: give it to the user that scanhook runs as")
+
     def describe(self) -> str:
         """Name the engine and how safe a commit is, for people; read back from SQLite itself."""
         with self.reading() as connection:
-            journal_mode, synchronous = _durability(connection)
+            journal_mode, synchronous = durability(connection)
         return f"SQLite {apsw.sqlite_lib_version()}, journal_mode {journal_mode}, synchronous {synchronous} (2 is FULL)"
 
     def close(self) -> None:
@@ -136,7 +161,7 @@ class Database:
         """Turn what SQLite and the system say into a :class:`StorageError` that says what to do."""
         return wording(self.path)
 
-    def _open(self) -> apsw.Connection:
+    def _open(self) -> SqliteConnection:
         connection = open_file(self.path)
         found = self.path.stat()
         self._opened[connection] = (found.st_dev, found.st_ino)
@@ -178,45 +203,6 @@ class Database:
                 f"{self.path} was made with the pepper {kept.get('pepper_id', 'unknown')}, and `pepper_file` holds "
                 f"{self._pepper.id}: put back the pepper that belongs to this storage"
             )
-
-
-@contextmanager
-def wording(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the system say of a file into a :class:`StorageError` that says what to do."""
-    try:
-        yield
-    except apsw.Error as error:
-        raise StorageError(f"{path}: {_REMEDIES.get(type(error), str(error))}") from error
-    except OSError as error:
-        named = error.filename if isinstance(error.filename, str) else str(path)
-        raise StorageError(f"{named}: {error.strerror}{_SYSTEM_REMEDIES.get(error.errno or 0, '')}") from error
-
-
-def open_file(path: Path) -> apsw.Connection:
-    """Open a connection to a file that is there, durable and patient.
-
-    :raises StorageError: when it is no database of scanhook's, or SQLite cannot make commits durable there.
-    """
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-    deadline = [0.0]
-
-    def keep_trying(tries: int) -> bool:
-        # SQLite's own handler sleeps longer the longer one has waited, which starves the one that waits most.
-        if tries == 0:
-            deadline[0] = time.monotonic() + BUSY_WAIT_S
-        time.sleep(_BUSY_SLEEP_S)
-        return time.monotonic() < deadline[0]
-
-    connection.set_busy_handler(keep_trying)
-    tables = {name for (name,) in rows_of(connection, "SELECT name FROM sqlite_schema")}
-    if tables and "meta" not in tables:
-        connection.close()
-        raise StorageError(f"{path} is a database, but not one of scanhook's: move it out of the way")
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    if _durability(connection) != ("wal", _SYNCHRONOUS_FULL):
-        raise StorageError(f"{path}: SQLite cannot make commits durable here: put the folder on a local disk")
-    return connection
 
 
 def schema_of(package: str) -> list[str]:
@@ -263,7 +249,7 @@ def _run_script(connection: apsw.Connection, script: str) -> None:
             connection.execute(statement)
 
 
-_EVERY: WeakSet[Database] = WeakSet()
+_EVERY: WeakSet[SqliteDatabase] = WeakSet()
 
 
 def _forget_all() -> None:
@@ -272,27 +258,3 @@ def _forget_all() -> None:
 
 
 os.register_at_fork(after_in_child=_forget_all)  # a connection must not be used on the far side of a fork
-
-
-def _durability(connection: apsw.Connection) -> tuple[str, int]:
-    return str(connection.pragma("journal_mode")), int(connection.pragma("synchronous"))
-
-
-_MAY_NOT_WRITE = ": give it to the user that scanhook runs as, and see that the disk can be written"
-_SYSTEM_REMEDIES = {
-    errno.EACCES: _MAY_NOT_WRITE,
-    errno.EPERM: _MAY_NOT_WRITE,
-    errno.EROFS: _MAY_NOT_WRITE,
-    errno.ENOSPC: ": make room on the disk",
-    errno.EDQUOT: ": make room on the disk",
-    errno.ENOENT: ": is the disk mounted?",
-}
-_REMEDIES: dict[type[apsw.Error], str] = {
-    apsw.NotADBError: "it is not a database: restore it from a backup, or move it out of the way",
-    apsw.CorruptError: "the database is damaged: restore it from a backup",
-    apsw.FullError: "the disk is full: make room on it",
-    apsw.ReadOnlyError: "it cannot be written: give it to the user that scanhook runs as",
-    apsw.CantOpenError: "it cannot be opened: is the folder there, and may scanhook's user read and write it?",
-    apsw.BusyError: f"another process held it for more than {BUSY_WAIT_S} s: try again (`fuser` names the process)",
-    apsw.IOError: "the disk gave an error: look into the system's log",
-}

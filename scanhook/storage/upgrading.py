@@ -10,7 +10,8 @@ from scanhook.storage.checking import check_kept_pepper
 from scanhook.storage.files import STORE_FILES, StoreFile, give_to_owner
 from scanhook.storage.lock import alone_with, settle
 from scanhook.storage.pepper import Pepper
-from scanhook.storage.sqlite import Database, open_file, schema_of, upgrade, wording
+from scanhook.storage.sqlite import SqliteDatabase, schema_of, upgrade
+from scanhook.storage.sqlite_connection import open_file, wording
 
 __all__ = ["Upgraded", "upgrade_storage"]
 
@@ -75,7 +76,7 @@ def _version(file: StoreFile, folder: Path, pepper: Pepper) -> int:
 def _upgrade(file: StoreFile, folder: Path, pepper: Pepper, version: int) -> Upgraded:
     path = folder / file.name
     if not version:
-        Database(path, package=file.package, pepper=pepper).close()
+        SqliteDatabase(path, package=file.package, pepper=pepper).close()
         with wording(path):
             give_to_owner(path)
         return Upgraded(name=file.name, before=0, after=len(schema_of(file.package)))

@@ -207,7 +207,7 @@ def storage_url(house: House) -> StorageUrl:
 
     :raises SettingsError: when the storage's URL names no engine.
     """
-    return StorageUrl.parse(house.settings.storage.url, base=house.base)
+    return StorageUrl.of(house)
 
 
 def keyring(account: AccountSettings) -> Keyring:

@@ -13,7 +13,7 @@ from tests.cli.conftest import AT, run, run_json
 
 
 def office_of(shop: House) -> OfficeStore:
-    url = StorageUrl.parse(shop.settings.storage.url, base=shop.base)
+    url = StorageUrl.of(shop)
     return open_office(url, pepper=Pepper.load(shop.pepper_path), clock=FixedClock(AT))
 
 

@@ -334,7 +334,7 @@ def test_a_storage_that_somebody_holds_ends_what_would_write_with_a_sentence(
     stocked: House, call: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(stocked.base)
-    monkeypatch.setattr("scanhook.storage.sqlite.BUSY_WAIT_S", 0.02)
+    monkeypatch.setattr("scanhook.storage.sqlite_connection.BUSY_WAIT_S", 0.02)
     Path("new.csv").write_text("keystandard,keystr,extinfo,status\nqrcode,moment-frame,NEW000000001,active\n")
     holder = apsw.Connection(str(folder_of(stocked) / "registry.db"))
     holder.execute("BEGIN IMMEDIATE")

@@ -16,7 +16,7 @@ from tests.registry.codes import CLOCK, EAN
 @pytest.fixture(params=ENGINES, ids=lambda engine: engine.name)
 def place(request: pytest.FixtureRequest, tmp_path: Path, empty_storage: Path) -> Place:
     engine: Engine = request.param
-    return Place(engine=engine, url=engine.make(tmp_path / "data", empty_storage))
+    return Place(engine=engine, url=engine.make(request, tmp_path / "data", empty_storage), base=tmp_path)
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +34,7 @@ def stocked_storage(tmp_path_factory: pytest.TempPathFactory, empty_storage: Pat
 @pytest.fixture(params=ENGINES, ids=lambda engine: engine.name)
 def stocked_place(request: pytest.FixtureRequest, tmp_path: Path, stocked_storage: Path, pepper: Pepper) -> Place:
     engine: Engine = request.param
-    stocked = Place(engine=engine, url=engine.make(tmp_path / "data", stocked_storage))
+    stocked = Place(engine=engine, url=engine.make(request, tmp_path / "data", stocked_storage), base=tmp_path)
     registry = open_registry(stocked.storage, pepper=pepper, clock=CLOCK)
     if registry.find_product("main", *EAN) is None:  # an engine that copies no folders
         stock(registry, tmp_path, pepper)

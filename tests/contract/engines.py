@@ -9,36 +9,43 @@ from shutil import copytree
 from typing import Any
 
 import apsw
+import psycopg
+import pytest
 
 from scanhook.storage import StorageUrl
+from tests.postgres import Databases
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
     """How a suite reaches an engine without scanhook.
 
-    :param make: makes an empty storage in a folder that is not there yet, perhaps by copying the folder of an empty
-        SQLite storage, and gives its URL.
+    :param make: makes an empty storage for one test, perhaps by copying the folder of an empty SQLite storage to a
+        folder that is not there yet, and gives its URL.
     :param registry_sql: runs one statement in a registry, as a connection of its own, and returns its rows.
     :param journal_sql: the same in a journal.
     """
 
     name: str
-    make: Callable[[Path, Path], str]
+    make: Callable[[pytest.FixtureRequest, Path, Path], str]
     registry_sql: Callable[[StorageUrl, str], list[tuple[Any, ...]]]
     journal_sql: Callable[[StorageUrl, str], list[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """An empty storage on one engine."""
+    """An empty storage on one engine.
+
+    :param base: where the settings file would lie.
+    """
 
     engine: Engine
     url: str
+    base: Path = Path("/")
 
     @property
     def storage(self) -> StorageUrl:
-        return StorageUrl.parse(self.url, base=Path("/"))
+        return StorageUrl.parse(self.url, base=self.base)
 
     def registry_sql(self, statement: str) -> list[tuple[Any, ...]]:
         return self.engine.registry_sql(self.storage, statement)
@@ -58,11 +65,27 @@ def _sqlite(file: str) -> Callable[[StorageUrl, str], list[tuple[Any, ...]]]:
     return run
 
 
+def _lent(request: pytest.FixtureRequest, _folder: Path, _empty: Path) -> str:
+    databases: Databases = request.getfixturevalue("storages")
+    lending = databases.lend()
+    url = lending.__enter__()
+    request.addfinalizer(lambda: lending.__exit__(None, None, None))
+    return url
+
+
+def _postgresql(url: StorageUrl, statement: str) -> list[tuple[Any, ...]]:
+    assert url.address is not None
+    with psycopg.connect(url.address.conninfo, autocommit=True) as connection:
+        cursor = connection.execute(statement.encode())
+        return cursor.fetchall() if cursor.description else []
+
+
 ENGINES = (
     Engine(
         name="sqlite",
-        make=lambda folder, empty: f"sqlite:///{copytree(empty, folder)}",
+        make=lambda _request, folder, empty: f"sqlite:///{copytree(empty, folder)}",
         registry_sql=_sqlite("registry.db"),
         journal_sql=_sqlite("journal.db"),
     ),
+    Engine(name="postgresql", make=_lent, registry_sql=_postgresql, journal_sql=_postgresql),
 )

@@ -207,7 +207,7 @@ def test_a_file_that_was_exchanged_under_a_running_service_is_noticed_by_the_pro
 
 
 def test_a_file_that_somebody_holds_too_long_is_told(journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scanhook.storage.sqlite.BUSY_WAIT_S", 0.02)
+    monkeypatch.setattr("scanhook.storage.sqlite_connection.BUSY_WAIT_S", 0.02)
     holder = apsw.Connection(str(journal.database.path))
     holder.execute("BEGIN IMMEDIATE")
 

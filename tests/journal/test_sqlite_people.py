@@ -395,7 +395,7 @@ def test_scans_never_wait_for_a_reader_whom_the_housekeeper_meets(
     # Whoever waits for a reader with the lock for writing in his hand makes scans wait.
     nobody_waits = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _s: pytest.fail("it waits"))
     with monkeypatch.context() as patched:
-        patched.setattr("scanhook.storage.sqlite.time", nobody_waits)
+        patched.setattr("scanhook.storage.sqlite_connection.time", nobody_waits)
         assert journal.drop_openids(before=AT + 1) == 1
     assert OPENID.encode() in (folder / "journal.db-wal").read_bytes()
     backup.close()

@@ -35,7 +35,7 @@ def test_a_key_is_found_by_one_read_of_the_primary_key(office: SqliteOffice) -> 
 
 
 def test_a_note_that_cannot_be_written_spoils_no_key(office: SqliteOffice, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scanhook.storage.sqlite.BUSY_WAIT_S", 0.01)
+    monkeypatch.setattr("scanhook.storage.sqlite_connection.BUSY_WAIT_S", 0.01)
     key, presented = office.add_key("erp", KeyScope.READ)
     holder = apsw.Connection(str(office.database.path))
     holder.execute("BEGIN IMMEDIATE")

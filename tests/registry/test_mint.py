@@ -339,7 +339,7 @@ def test_no_slip_of_a_minted_code_is_called_genuine(store: SqliteRegistry, frame
 def test_a_registry_that_cannot_be_written_leaves_no_file(
     store: SqliteRegistry, frame: Product, shelf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scanhook.storage.sqlite.BUSY_WAIT_S", 0.01)
+    monkeypatch.setattr("scanhook.storage.sqlite_connection.BUSY_WAIT_S", 0.01)
     blocker = apsw.Connection(str(store.database.path))
     blocker.execute("BEGIN IMMEDIATE")
     try:

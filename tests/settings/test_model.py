@@ -9,7 +9,7 @@ from tests.settings.conftest import GOOD, Load, Refuse
 
 def test_what_a_short_file_leaves_out_has_the_defaults_of_the_design(load: Load) -> None:
     settings = load(GOOD).settings
-    assert settings.storage.url == "sqlite:///data"
+    assert settings.storage.url.get_secret_value() == "sqlite:///data"
     assert settings.verifier.chain == ("registry://",)
     assert settings.verifier.timeout_s == 2.0
     assert settings.verifier.on_undecided == "503"

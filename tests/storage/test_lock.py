@@ -8,7 +8,7 @@ import apsw
 import pytest
 
 from scanhook.errors import Refused, StorageError
-from scanhook.storage import Database, Pepper
+from scanhook.storage import Pepper, SqliteDatabase
 from scanhook.storage.lock import alone_with, settle, use_storage
 
 IN_USE = "the service or a command has .* open: stop the service, wait for imports, and run this again"
@@ -66,7 +66,7 @@ def test_the_lock_is_private(tmp_path: Path) -> None:
 
 def test_a_file_that_is_settled_needs_no_other(tmp_path: Path, pepper: Pepper) -> None:
     path = tmp_path / "journal.db"
-    holder = Database(path, package="scanhook.journal", pepper=pepper)
+    holder = SqliteDatabase(path, package="scanhook.journal", pepper=pepper)
     with holder.writing() as connection:
         connection.execute("INSERT INTO meta VALUES ('a', 1)")
     assert path.with_name("journal.db-wal").exists()
@@ -80,7 +80,7 @@ def test_a_file_that_is_settled_needs_no_other(tmp_path: Path, pepper: Pepper) -
 
 def test_who_takes_no_lock_and_has_a_file_open_is_found(tmp_path: Path, pepper: Pepper) -> None:
     path = tmp_path / "journal.db"
-    Database(path, package="scanhook.journal", pepper=pepper).close()
+    SqliteDatabase(path, package="scanhook.journal", pepper=pepper).close()
     old_service = apsw.Connection(str(path))
     old_service.execute("SELECT * FROM meta").fetchall()
 

@@ -15,7 +15,7 @@ import apsw
 import pytest
 
 from scanhook.errors import PepperMismatch, SchemaMismatch, StorageError
-from scanhook.storage import Database, Pepper, rows_of, wording
+from scanhook.storage import Pepper, SqliteDatabase, rows_of, wording
 
 OTHER_PEPPER = Pepper(secret=bytes(range(1, 33)))
 OPEN_FILES = Path("/dev/fd")
@@ -27,35 +27,35 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def database(path: Path, pepper: Pepper) -> Iterator[Database]:
+def database(path: Path, pepper: Pepper) -> Iterator[SqliteDatabase]:
     opened = opening(path, pepper)
     yield opened
     opened.close()
 
 
-def opening(path: Path, pepper: Pepper) -> Database:
-    return Database(path, package="scanhook.journal", pepper=pepper)
+def opening(path: Path, pepper: Pepper) -> SqliteDatabase:
+    return SqliteDatabase(path, package="scanhook.journal", pepper=pepper)
 
 
-def keep(database: Database, name: str, value: object = 1) -> None:
+def keep(database: SqliteDatabase, name: str, value: object = 1) -> None:
     with database.writing() as connection:
         connection.execute("INSERT INTO meta (name, value) VALUES (?, ?)", (name, value))
 
 
-def kept(database: Database) -> set[str]:
+def kept(database: SqliteDatabase) -> set[str]:
     with database.reading() as connection:
         rows = rows_of(connection, "SELECT name FROM meta WHERE name NOT LIKE 'pepper_%'")
     return {name for (name,) in rows}
 
 
-def test_a_new_file_and_its_folder_are_private(database: Database) -> None:
+def test_a_new_file_and_its_folder_are_private(database: SqliteDatabase) -> None:
     keep(database, "a")
 
     assert stat.S_IMODE(database.path.parent.stat().st_mode) == 0o700
     assert {stat.S_IMODE(file.stat().st_mode) for file in database.path.parent.iterdir()} == {0o600}
 
 
-def test_commits_are_durable(database: Database) -> None:
+def test_commits_are_durable(database: SqliteDatabase) -> None:
     assert database.connection.pragma("journal_mode") == "wal"
     assert database.connection.pragma("synchronous") == 2
     assert database.describe() == f"SQLite {apsw.sqlite_lib_version()}, journal_mode wal, synchronous 2 (2 is FULL)"
@@ -74,11 +74,11 @@ def test_a_place_where_nothing_is_durable_is_refused(
         opening(Path(":memory:"), pepper)
 
 
-def test_every_row_of_a_statement_is_returned(database: Database) -> None:
+def test_every_row_of_a_statement_is_returned(database: SqliteDatabase) -> None:
     assert rows_of(database.connection, "SELECT value FROM json_each(?)", ("[3, 1, 2]",)) == [(3,), (1,), (2,)]
 
 
-def test_a_thread_keeps_its_connection_and_shares_it_with_none(database: Database) -> None:
+def test_a_thread_keeps_its_connection_and_shares_it_with_none(database: SqliteDatabase) -> None:
     mine = database.connection
     with ThreadPoolExecutor(1) as thread:
         theirs = thread.submit(lambda: database.connection).result()
@@ -87,7 +87,7 @@ def test_a_thread_keeps_its_connection_and_shares_it_with_none(database: Databas
     assert theirs is not mine
 
 
-def test_threads_that_have_ended_leave_no_file_open(database: Database) -> None:
+def test_threads_that_have_ended_leave_no_file_open(database: SqliteDatabase) -> None:
     def in_a_thread(count: int) -> None:
         for _ in range(count):
             thread = threading.Thread(target=kept, args=(database,))
@@ -101,7 +101,7 @@ def test_threads_that_have_ended_leave_no_file_open(database: Database) -> None:
     assert len(list(OPEN_FILES.iterdir())) <= before + 5
 
 
-def test_what_a_block_writes_is_there_for_others_when_it_is_left(database: Database, pepper: Pepper) -> None:
+def test_what_a_block_writes_is_there_for_others_when_it_is_left(database: SqliteDatabase, pepper: Pepper) -> None:
     keep(database, "a")
     other = opening(database.path, pepper)
 
@@ -110,7 +110,7 @@ def test_what_a_block_writes_is_there_for_others_when_it_is_left(database: Datab
     other.close()
 
 
-def test_a_block_that_fails_writes_nothing_and_the_next_one_can(database: Database) -> None:
+def test_a_block_that_fails_writes_nothing_and_the_next_one_can(database: SqliteDatabase) -> None:
     def fail() -> None:
         with database.writing() as connection:
             connection.execute("INSERT INTO meta (name, value) VALUES ('a', 1)")
@@ -123,7 +123,7 @@ def test_a_block_that_fails_writes_nothing_and_the_next_one_can(database: Databa
     assert kept(database) == {"b"}
 
 
-def test_a_transaction_that_sqlite_itself_has_ended_is_told_by_its_cause(database: Database) -> None:
+def test_a_transaction_that_sqlite_itself_has_ended_is_told_by_its_cause(database: SqliteDatabase) -> None:
     def fail() -> None:
         with database.writing() as connection:
             connection.execute("ROLLBACK")
@@ -136,7 +136,7 @@ def test_a_transaction_that_sqlite_itself_has_ended_is_told_by_its_cause(databas
     assert kept(database) == {"b"}
 
 
-def test_it_can_be_used_again_after_it_was_closed(database: Database) -> None:
+def test_it_can_be_used_again_after_it_was_closed(database: SqliteDatabase) -> None:
     keep(database, "a")
     database.close()
     database.close()
@@ -144,7 +144,7 @@ def test_it_can_be_used_again_after_it_was_closed(database: Database) -> None:
     assert kept(database) == {"a"}
 
 
-class Late(Database):
+class Late(SqliteDatabase):
     """One of two that find no file; the other makes it first."""
 
     def _create(self) -> None:
@@ -161,7 +161,7 @@ def test_a_file_that_somebody_else_makes_meanwhile_is_taken_as_it_is(path: Path,
     late.close()
 
 
-def test_a_write_waits_for_that_of_another_connection(database: Database) -> None:
+def test_a_write_waits_for_that_of_another_connection(database: SqliteDatabase) -> None:
     other = apsw.Connection(str(database.path))
     other.execute("BEGIN IMMEDIATE")
     with ThreadPoolExecutor(1) as thread:
@@ -175,7 +175,7 @@ def test_a_write_waits_for_that_of_another_connection(database: Database) -> Non
     assert kept(database) == {"late"}
 
 
-def test_a_reader_does_not_wait_for_a_writer(database: Database) -> None:
+def test_a_reader_does_not_wait_for_a_writer(database: SqliteDatabase) -> None:
     with database.writing() as connection:
         connection.execute("INSERT INTO meta (name, value) VALUES ('unseen', 1)")
         with ThreadPoolExecutor(1) as thread:
@@ -193,8 +193,8 @@ sys.stdin.read()
 SCANHOOK_HOLDER = """
 import sys
 from pathlib import Path
-from scanhook.storage import Database, Pepper
-database = Database(Path(sys.argv[1]), package="scanhook.journal", pepper=Pepper(secret=bytes(range(32))))
+from scanhook.storage import SqliteDatabase, Pepper
+database = SqliteDatabase(Path(sys.argv[1]), package="scanhook.journal", pepper=Pepper(secret=bytes(range(32))))
 with database.writing():
     print("held", flush=True)
     sys.stdin.read()
@@ -203,9 +203,9 @@ with database.writing():
 
 @pytest.mark.parametrize("holder", [SQLITE_HOLDER, SCANHOOK_HOLDER], ids=["sqlite", "scanhook"])
 def test_a_file_that_another_process_holds_too_long_is_told(
-    database: Database, monkeypatch: pytest.MonkeyPatch, holder: str
+    database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch, holder: str
 ) -> None:
-    monkeypatch.setattr("scanhook.storage.sqlite.BUSY_WAIT_S", 0.02)
+    monkeypatch.setattr("scanhook.storage.sqlite_connection.BUSY_WAIT_S", 0.02)
     command = [sys.executable, "-c", holder, str(database.path)]
     with (
         ThreadPoolExecutor(1) as thread,
@@ -225,9 +225,9 @@ def test_a_file_that_another_process_holds_too_long_is_told(
 
 
 def test_a_write_that_another_thread_holds_up_too_long_is_told(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scanhook.storage.sqlite.BUSY_WAIT_S", 0.02)
+    monkeypatch.setattr("scanhook.storage.sqlite_connection.BUSY_WAIT_S", 0.02)
     with database.writing(), ThreadPoolExecutor(1) as thread, pytest.raises(StorageError, match=r"journal\.db"):
         thread.submit(keep, database, "a").result()
 
@@ -244,7 +244,7 @@ def _a_folder(path: Path) -> None:
 
 
 def _damaged(path: Path) -> None:
-    Database(path, package="scanhook.journal", pepper=Pepper(secret=bytes(range(32)))).close()
+    SqliteDatabase(path, package="scanhook.journal", pepper=Pepper(secret=bytes(range(32)))).close()
     with path.open("r+b") as file:
         file.seek(100)
         file.write(b"\xff" * 3996)
@@ -317,7 +317,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path, pepper: Pepper) ->
         opening(tmp_path / "data" / "journal.db", pepper)
 
 
-def test_a_file_that_cannot_be_written_is_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_cannot_be_written_is_told(database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
     # What SQLite does by itself where the file's mode allows no more; the superuser is stopped by no mode.
     monkeypatch.setattr(apsw, "SQLITE_OPEN_READWRITE", apsw.SQLITE_OPEN_READONLY)
 
@@ -327,7 +327,7 @@ def test_a_file_that_cannot_be_written_is_told(database: Database, monkeypatch: 
     assert kept(database) == set()
 
 
-def test_a_full_disk_is_told(database: Database) -> None:
+def test_a_full_disk_is_told(database: SqliteDatabase) -> None:
     connection = database.connection
     connection.pragma("max_page_count", connection.pragma("page_count"))
 
@@ -338,7 +338,7 @@ def test_a_full_disk_is_told(database: Database) -> None:
     assert kept(database) == {"b"}
 
 
-def test_an_error_of_the_disk_is_told(database: Database) -> None:
+def test_an_error_of_the_disk_is_told(database: SqliteDatabase) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, before[1]))
     try:
@@ -351,14 +351,14 @@ def test_an_error_of_the_disk_is_told(database: Database) -> None:
     assert kept(database) == {"b"}
 
 
-def test_a_file_that_has_vanished_is_told(database: Database) -> None:
+def test_a_file_that_has_vanished_is_told(database: SqliteDatabase) -> None:
     database.path.unlink()
 
     with pytest.raises(StorageError, match="it cannot be opened"):
         kept(database)
 
 
-def test_a_file_that_is_where_it_was_is_in_place(database: Database) -> None:
+def test_a_file_that_is_where_it_was_is_in_place(database: SqliteDatabase) -> None:
     database.check_in_place()
     keep(database, "a")
     database.check_in_place()
@@ -366,7 +366,7 @@ def test_a_file_that_is_where_it_was_is_in_place(database: Database) -> None:
     database.check_in_place()
 
 
-def test_a_file_that_was_exchanged_is_told(database: Database, pepper: Pepper) -> None:
+def test_a_file_that_was_exchanged_is_told(database: SqliteDatabase, pepper: Pepper) -> None:
     keep(database, "a")
     backup = database.path.with_name("backup.db")
     opening(backup, pepper).close()
@@ -376,7 +376,7 @@ def test_a_file_that_was_exchanged_is_told(database: Database, pepper: Pepper) -
         database.check_in_place()
 
 
-def test_a_file_that_was_moved_away_is_told(database: Database) -> None:
+def test_a_file_that_was_moved_away_is_told(database: SqliteDatabase) -> None:
     keep(database, "a")
     database.path.rename(database.path.with_name("lost.db"))
 
@@ -384,12 +384,12 @@ def test_a_file_that_was_moved_away_is_told(database: Database) -> None:
         database.check_in_place()
 
 
-def test_any_other_error_of_sqlite_is_told_in_its_own_words(database: Database) -> None:
+def test_any_other_error_of_sqlite_is_told_in_its_own_words(database: SqliteDatabase) -> None:
     with pytest.raises(StorageError, match="no such table: ghosts"), database.reading() as connection:
         connection.execute("SELECT * FROM ghosts")
 
 
-def test_another_pepper_cannot_open_it(database: Database) -> None:
+def test_another_pepper_cannot_open_it(database: SqliteDatabase) -> None:
     with pytest.raises(PepperMismatch, match="made with the pepper 7df72aa8") as mismatch:
         opening(database.path, OTHER_PEPPER)
 
@@ -398,7 +398,9 @@ def test_another_pepper_cannot_open_it(database: Database) -> None:
 
 
 @pytest.mark.parametrize("row", ["pepper_id", "pepper_check"])
-def test_both_id_and_check_value_of_the_pepper_must_be_right(database: Database, pepper: Pepper, row: str) -> None:
+def test_both_id_and_check_value_of_the_pepper_must_be_right(
+    database: SqliteDatabase, pepper: Pepper, row: str
+) -> None:
     with database.writing() as connection:
         connection.execute("DELETE FROM meta WHERE name = ?", (row,))
 
@@ -414,7 +416,7 @@ def test_both_id_and_check_value_of_the_pepper_must_be_right(database: Database,
     ],
 )
 def test_the_schema_of_another_version_is_refused(
-    database: Database, pepper: Pepper, version: int, remedy: str
+    database: SqliteDatabase, pepper: Pepper, version: int, remedy: str
 ) -> None:
     database.connection.pragma("user_version", version)
 
@@ -425,9 +427,9 @@ def test_the_schema_of_another_version_is_refused(
 FORKER = """
 import os, sys
 from pathlib import Path
-from scanhook.storage import Database, Pepper
+from scanhook.storage import SqliteDatabase, Pepper
 
-database = Database(Path(sys.argv[1]), package="scanhook.journal", pepper=Pepper(secret=bytes(range(32))))
+database = SqliteDatabase(Path(sys.argv[1]), package="scanhook.journal", pepper=Pepper(secret=bytes(range(32))))
 
 def keep(name):
     with database.writing() as connection:

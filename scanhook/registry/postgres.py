@@ -1,0 +1,3 @@
+"""The registry on PostgreSQL: tables in the storage's database."""
+
+from __future__ import annotations

@@ -1,0 +1,91 @@
+"""Where a PostgreSQL storage is: the URL as libpq understands it, and what scanhook asks of every connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from scanhook.errors import SettingsError
+
+__all__ = ["SCHEMA", "Address"]
+
+SCHEMA = "scanhook"
+"""Every table of ours lies in it, so that the database may hold others."""
+
+_CONNECT_TIMEOUT_S = 2
+"""For each host of the URL; libpq takes no less."""
+_ASKED = {
+    "search_path": SCHEMA,
+    # Even where the server's own default is less: what was answered must survive the machine.
+    "synchronous_commit": "on",
+    "default_transaction_isolation": "'read committed'",
+    # A statement that waits for a lock gives up before whoever waits for it does.
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "60s",
+    # One whose client has gone stops; where the server runs on a system that cannot tell, it says 0 itself.
+    "client_connection_check_interval": "2s",
+    # All that a scan needs is found by keys. A plan made while a table was empty must not read all of it later.
+    "enable_seqscan": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+    "timezone": "UTC",
+    "client_min_messages": "warning",
+}
+_DEFAULTS = {
+    "application_name": "scanhook",
+    # Of several hosts, the one that is the primary; a standby could only read.
+    "target_session_attrs": "read-write",
+    "keepalives_idle": "15",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "5000",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """A database, and how to connect to it.
+
+    :param place: for people: hosts and name of the database, without user and password.
+    :param conninfo: for libpq.
+    """
+
+    place: str
+    conninfo: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, url: str) -> Address:
+        """Read ``postgresql://USER@HOST[,HOST…]/DATABASE?…``; every parameter of libpq's may stand behind the ``?``.
+
+        :raises SettingsError: when libpq cannot read it, or no database is named. The sentence shows nothing of it.
+        """
+        try:
+            said = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
+        except psycopg.ProgrammingError:
+            # libpq's own sentence quotes the URL, and with it the password.
+            raise SettingsError(
+                "storage.url cannot be read: write postgresql://USER:PASSWORD@HOST:5432/DATABASE, with %XX in the "
+                "place of characters like @ : / ? # in user and password"
+            ) from None
+        if not said.get("dbname"):
+            raise SettingsError("storage.url names no database: postgresql://USER@HOST/DATABASE")
+        options = " ".join([said.pop("options", ""), *(f"-c {name}={_quoted(v)}" for name, v in _ASKED.items())])
+        said.setdefault("connect_timeout", str(_CONNECT_TIMEOUT_S))
+        conninfo = make_conninfo(**{**_DEFAULTS, **said}, options=options.strip())
+        return cls(place=_place(said), conninfo=conninfo)
+
+
+def _quoted(value: str) -> str:
+    return value.strip("'").replace(" ", "\\ ")
+
+
+def _place(said: dict[str, str]) -> str:
+    hosts = said.get("host") or said.get("hostaddr") or ""
+    named = hosts.split(",")
+    ports = said.get("port", "").split(",")
+    if len(ports) == 1:
+        ports *= len(named)
+    where = ",".join(f"{host}:{port}" if port else host for host, port in zip(named, ports, strict=False))
+    return f"postgresql://{where}/{said['dbname']}"
