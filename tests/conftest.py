@@ -23,10 +23,10 @@ from scanhook.registry import import_codes, open_registry
 from scanhook.settings import House, load_settings
 from scanhook.storage import Pepper, StorageUrl
 from scanhook.storage.postgres.address import Address as PostgresAddress
-from scanhook.storage.postgres.database import ROOMS, PostgresDatabase
+from scanhook.storage.postgres.tables import make_tables
 from tests.postgres import Address, Databases
 
-pytest_plugins = ["scanhook.sandbox.fixture", "tests.postgres.fixtures"]
+pytest_plugins = ["scanhook.sandbox.fixture", "tests.postgres.fixtures", "tests.pace"]
 
 # Hundreds of processes are started here, and compiling scanhook anew for each takes longer than most of them run.
 sys.dont_write_bytecode = False
@@ -89,17 +89,14 @@ def pepper() -> Pepper:
 
 
 @pytest.fixture(scope="session")
-def storages(postgres: Address) -> Databases:
+def storages(postgres: Address) -> Iterator[Databases]:
     """Return databases with the tables of an empty storage in them, made for the pepper of the tests."""
-    return Databases(postgres, "storage", _make_tables)
+    with Databases(postgres, "storage", _make_tables) as databases:
+        yield databases
 
 
 def _make_tables(url: str) -> None:
-    for room in ROOMS:
-        address = PostgresAddress.parse(url)
-        PostgresDatabase(
-            address, room=room, package=f"scanhook.{room}", pepper=Pepper(secret=bytes(range(32))), most=2
-        ).close()
+    make_tables(PostgresAddress.parse(url), pepper=Pepper(secret=bytes(range(32))))
 
 
 @pytest.fixture(scope="session")
@@ -144,6 +141,14 @@ def copy_house(path: Path, folder: Path) -> House:
     """Copy a house that nobody has open, by its settings file."""
     shutil.copytree(path.parent, folder)
     return load_settings(folder / path.name)
+
+
+def on_postgres(house: House, url: str) -> House:
+    """Let a house have its storage in a database that was lent (:func:`storages`), with the pepper of that."""
+    text = house.path.read_text(encoding="utf-8")
+    house.path.write_text(text.replace('url = "sqlite:///data"', f'url = "{url}"'), encoding="utf-8")
+    house.pepper_path.write_text(bytes(range(32)).hex(), encoding="ascii")
+    return load_settings(house.path)
 
 
 def stock(house: House, *, account: str = "main", codes: str = CODES) -> None:

@@ -21,6 +21,7 @@ from scanhook.journal.people import (
     reapply_erasures,
     remember_erasures,
     retain,
+    share_erasures,
 )
 from scanhook.journal.peoplestore import Erasure, PeopleStore, Progress, Pseudonym
 from scanhook.journal.sqlite import SqliteJournal
@@ -64,6 +65,7 @@ __all__ = [
     "reapply_erasures",
     "remember_erasures",
     "retain",
+    "share_erasures",
     "write_csv",
     "write_jsonl",
 ]

@@ -2,7 +2,8 @@
 
 A person is erased by putting one random hash in the place of his everywhere. Because a backup may bring him back, every
 erasure is first written to a list beside the storage, which a restore never takes back; what stands there is a keyed
-hash of his hash, so that the list by itself leads to nobody.
+hash of his hash, so that the list by itself leads to nobody. Where several machines share a storage, each has a list,
+and what one of them erases comes to the others through the journal.
 
 The journal is walked through twice for it. The identities of the last hour's pushes must stay for a while, or their
 repeats would be counted as new scans; and a push that was under way during the first walk may be stored behind it. An
@@ -36,10 +37,12 @@ __all__ = [
     "reapply_erasures",
     "remember_erasures",
     "retain",
+    "share_erasures",
 ]
 
 _LINE = re.compile(r"(\S+) ([0-9a-f]{32})")
 _DAY_S = 86_400.0
+_NEVER = -1.0
 ALWAYS_S = 1e11
 """Later than every time that a journal holds."""
 
@@ -91,7 +94,7 @@ def remember_erasures(path: Path, erasures: Iterable[Erasure]) -> int:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     with wording(path), os.fdopen(descriptor, "r+b", buffering=0) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        known = read_erasures(path)
+        known = set(read_erasures(path))
         file.truncate(file.read().rfind(b"\n") + 1)
         new = [erasure for erasure in dict.fromkeys(map(_to_the_millisecond, erasures)) if erasure not in known]
         file.write("".join(map(_line_of, new)).encode())
@@ -100,6 +103,31 @@ def remember_erasures(path: Path, erasures: Iterable[Erasure]) -> int:
             give_to_owner(path)
             flush(path.parent)
     return len(new)
+
+
+def share_erasures(journal: PeopleStore, path: Path, *, random: Callable[[int], bytes] = os.urandom) -> tuple[int, int]:
+    """Let a list and the journal know the same erasures, durably; nobody is erased by this.
+
+    What only the journal knows, another machine has erased. What only the list knows, a journal that was restored from
+    an older backup has forgotten: it is noted there as not yet done, so that :func:`reapply_erasures` does it, on
+    whichever machine.
+
+    :param path: the list, see :func:`erasures_path`.
+    :param random: gives that many random bytes.
+    :returns: how many erasures were added to the list, and how many to the journal.
+    :raises StorageError: when list or journal cannot be read or written.
+    """
+    listed, kept = read_erasures(path), journal.erasures()
+    newest = {erasure.mark: erasure.at for erasure in sorted(kept, key=lambda erasure: erasure.at)}
+    # The newest of each person, as the journal has it: an older one is done with it.
+    known = {erasure.mark: erasure.at for erasure in sorted(listed, key=lambda erasure: erasure.at)}
+    missing = [erasure for erasure in kept if known.get(erasure.mark, _NEVER) < erasure.at]
+    if missing:
+        remember_erasures(path, missing)
+    forgotten = [Erasure(mark=mark, at=at) for mark, at in known.items() if newest.get(mark, _NEVER) < at]
+    for erasure in forgotten:
+        journal.begin_erasure(erasure, random(PERSON_BYTES))
+    return len(missing), len(forgotten)
 
 
 def erase_person(
@@ -123,6 +151,7 @@ def erase_person(
     :returns: how many scans were concerned.
     :raises StorageError: when list or journal cannot be written.
     """
+    share_erasures(journal, erasures, random=random)
     person = pepper.person(openid)
     erasure = _to_the_millisecond(Erasure(mark=mark_of(person, pepper=pepper), at=now))
     remember_erasures(erasures, [erasure])

@@ -89,6 +89,9 @@ class PeopleStore(Protocol):
     def stage_of(self, erasure: Erasure) -> Stage:
         """Tell how far an erasure, or a newer one of the same person, is in this journal."""
 
+    def erasures(self) -> list[Erasure]:
+        """Return the newest erasure of each person that was begun in this journal, in the order of time."""
+
     def erase(self, pseudonyms: Sequence[Pseudonym], *, now: float, progress: Progress = silent) -> int:
         """Put random hashes in the place of persons everywhere, and drop their openids and their pushes' identities.
 

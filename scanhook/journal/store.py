@@ -15,7 +15,12 @@ __all__ = ["JournalStore"]
 
 
 class JournalStore(PeopleStore, Protocol):
-    """One engine. Every method raises :class:`~scanhook.errors.StorageError` when the engine cannot do its work."""
+    """One engine. Every method raises :class:`~scanhook.errors.StorageError` when the engine cannot do its work.
+
+    :ivar waits: whether a call may wait for another machine: then no event loop may make it.
+    """
+
+    waits: bool
 
     def recall(self, identity: bytes) -> Entry | None:
         """Return the decided scan of that identity, if there is one."""
@@ -80,7 +85,9 @@ class JournalStore(PeopleStore, Protocol):
     def entries(
         self, *, after: int = 0, since: float | None = None, until: float | None = None, wanted: Wanted = ANY_SCAN
     ) -> Iterator[Entry]:
-        """Yield scans in the order of arrival.
+        """Yield scans in the order of their numbers; whoever goes on behind the last of them misses none.
+
+        So one that is stored already may come a moment later, until those with smaller numbers are stored too.
 
         :param after: the number of the last scan that is not wanted.
         :param since: seconds since 1970, received then or later.

@@ -7,7 +7,7 @@ from scanhook.office.apikey import ApiKey, KeyScope
 from scanhook.office.catalog import CatalogEntry, EntryKey, Listed, Presentation
 from scanhook.office.catalogstore import CatalogStore
 from scanhook.office.livestore import LiveStore
-from scanhook.office.sqlite import SqliteOffice
+from scanhook.office.sqlite import open_sqlite
 from scanhook.office.store import OfficeStore
 from scanhook.storage import POSTGRESQL, Pepper, StorageUrl
 
@@ -36,4 +36,4 @@ def open_office(url: StorageUrl, *, pepper: Pepper, clock: Clock) -> OfficeStore
         from scanhook.office.postgres import open_postgres  # noqa: PLC0415  (psycopg is loaded only where it is used)
 
         return open_postgres(url, pepper=pepper, clock=clock)
-    return SqliteOffice(url.folder, pepper=pepper, clock=clock)
+    return open_sqlite(url, pepper=pepper, clock=clock)

@@ -50,7 +50,7 @@ def office_of(house: House) -> Iterator[OpenOffice]:
     url, clock = StorageUrl.of(house), SystemClock()
     url.check_made()
     pepper = Pepper.load(house.pepper_path)
-    with closing(use_storage(url.folder)), closing(open_office(url, pepper=pepper, clock=clock)) as store:
+    with closing(use_storage(url)), closing(open_office(url, pepper=pepper, clock=clock)) as store:
         keep = TokenKeep(store=store.tokens, url=url, pepper=pepper, clock=clock)
         yield OpenOffice(settings=house.settings, store=store, keep=keep)
 

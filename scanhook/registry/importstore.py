@@ -15,8 +15,9 @@ from typing import Protocol
 
 from scanhook.registry.life import State
 from scanhook.registry.product import Product
+from scanhook.storage.machine import Machine
 
-__all__ = ["CodeRow", "Import", "ImportPlan", "ImportStore", "Kind", "Loader", "Part", "Phase", "Pile"]
+__all__ = ["CodeRow", "Import", "ImportPlan", "ImportStore", "Kind", "Loader", "Part", "Phase", "Pile", "is_elsewhere"]
 
 
 class Kind(StrEnum):
@@ -65,6 +66,7 @@ class Import:
     :param report: what the audit found, and what came of it.
     :param change_id: the newest change that it wrote into the history; 0 if none.
     :param first_part: the part of its first pile; those of the others follow. 0 while it has none.
+    :param machine: which one has its files; ``None`` where only one machine can have the storage.
     """
 
     id: int
@@ -79,6 +81,7 @@ class Import:
     report: Mapping[str, object]
     change_id: int
     first_part: int
+    machine: Machine | None = None
 
     @property
     def can_go_on(self) -> bool:
@@ -139,6 +142,10 @@ class ImportStore(Protocol):
     @property
     def folder(self) -> Path:
         """Where the storage lies on this machine; imports keep their sorted tags in it."""
+
+    @property
+    def machine(self) -> Machine | None:
+        """Which machine this is; ``None`` where only one can have the storage."""
 
     def importing(self) -> AbstractContextManager[None]:
         """Hold the one place for an import.
@@ -223,3 +230,11 @@ class ImportStore(Protocol):
 
     def find_import(self, import_id: int) -> Import | None:
         """Return an import."""
+
+
+def is_elsewhere(store: ImportStore, found: Import) -> bool:
+    """Tell whether another machine has the files of an import: only there can it go on.
+
+    :raises StorageError: when it cannot be told which machine this is.
+    """
+    return not (found.machine is None or store.machine is None or found.machine.is_same(store.machine))

@@ -2,7 +2,8 @@
 
 A mint's file stands by under a hidden name before its codes become visible, and gets its own name afterwards. So the
 hidden name says of visible codes whether anybody can have taken their file. Where it did not appear, the codes are
-taken back, unless somebody has changed their state since: then the file appears instead.
+taken back, unless somebody has changed their state since: then the file appears instead. Each machine settles its own
+mints, since no other sees their files.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from scanhook.errors import Refused, StorageError
-from scanhook.registry.importstore import Kind, Phase
+from scanhook.registry.importstore import Kind, Phase, is_elsewhere
 from scanhook.registry.loading import drop_import, work_name
 from scanhook.registry.mintorder import MINTED_RULES
 from scanhook.registry.mintstore import OpenMint
@@ -41,6 +42,9 @@ def settle_now(store: RegistryStore) -> int:
     """Do the same for one who holds the place for an import."""
     taken_back = 0
     for mint in list(store.open_mints()):
+        found = store.find_import(mint.import_id)
+        if found and is_elsewhere(store, found):
+            continue  # whether its file appeared can only be seen there
         handed_over = _is_handed_over(mint)
         if handed_over:
             note_mint(store, mint.import_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,14 +12,17 @@ from typing import Any
 import apsw
 
 from scanhook.clock import Clock
-from scanhook.errors import PepperMismatch, Refused, StorageError
 from scanhook.registry.change import Batch
-from scanhook.registry.life import Level, Mark, State
-from scanhook.registry.product import Product, merged
-from scanhook.registry.sqlite_batches import SqliteBatches
-from scanhook.registry.sqlite_rows import MARK_COLUMNS, PRODUCT_COLUMNS, mark_of, product_of, settings_row
+from scanhook.registry.life import Mark, State
+from scanhook.registry.product import Product
+from scanhook.registry.sql_batches import SqlBatches
+from scanhook.registry.sql_life import SqlLife
+from scanhook.registry.sql_mints import SqlMints
+from scanhook.registry.sql_products import SqlProducts, find_shown
+from scanhook.registry.sql_rows import MARK_COLUMNS, mark_of
+from scanhook.registry.sqlite_import import SqliteImports
 from scanhook.registry.store import CodeRecord, LookUp
-from scanhook.storage import Pepper, SqliteDatabase, rows_of
+from scanhook.storage import Pepper, SqliteConnection, SqliteDatabase, rows_of
 
 __all__ = ["SqliteRegistry"]
 
@@ -39,25 +41,18 @@ FIND_RANGE = f"""
 SELECT last, {MARK_COLUMNS} FROM ranges WHERE batch_id = ? AND first <= ? ORDER BY first DESC LIMIT 1
 """
 FIND_MARK = f"SELECT {MARK_COLUMNS} FROM marks WHERE tag = ?"
-FIND_PRODUCT = f"""
-SELECT {PRODUCT_COLUMNS} FROM products WHERE account = ? AND key_standard = ? AND key_str = ? AND shown = ?
-"""
 
 
-_UNFINISHED_FOR = """
-SELECT EXISTS (SELECT 1 FROM batches AS b JOIN parts AS pt ON pt.batch_id = b.id
-  JOIN imports AS i ON i.id = pt.import_id AND i.phase <> 'dropped' WHERE b.product_id = ?)
-"""
-
-
-class SqliteRegistry(SqliteBatches):
+class SqliteRegistry(SqliteImports, SqlProducts, SqlBatches, SqlLife, SqlMints):
     """A :class:`~scanhook.registry.store.RegistryStore` in one SQLite file."""
+
+    waits = False
 
     def __init__(self, folder: Path, *, pepper: Pepper, clock: Clock) -> None:
         self._pepper = pepper
         self._local = threading.local()
         database = SqliteDatabase(folder / "registry.db", package="scanhook.registry", pepper=pepper)
-        super().__init__(database, clock=clock)
+        super().__init__(database, folder=folder, clock=clock)
 
     def look_up(self, account: str, key_standard: str, key_str: str, ext_info: str) -> LookUp:
         """Find a code by its tag: one read of the file; product and batch come from memory.
@@ -65,10 +60,10 @@ class SqliteRegistry(SqliteBatches):
         What is in memory is forgotten with any commit to the file, by whichever process: so a change holds for every
         look-up that begins after it.
         """
-        with self.database.reading() as connection, _one_state(connection):
+        with self.database.wording(), _one_state(self.database.connection) as connection:
             memory = self._fresh_memory(connection)
             name = (account, key_standard, key_str)
-            product = memory.products.get(name) or self.find_product(*name)
+            product = memory.products.get(name) or find_shown(connection, *name)
             if product is None:
                 return LookUp()
             memory.products[name] = product
@@ -89,71 +84,6 @@ class SqliteRegistry(SqliteBatches):
                     if part is not None:
                         found[tag] = (part.batch, position)
         return found
-
-    def find_product(self, account: str, key_standard: str, key_str: str) -> Product | None:
-        """Return a visible product."""
-        return self._find_product(account, key_standard, key_str, shown=True)
-
-    def products(self) -> Iterator[Product]:
-        """Return every visible product."""
-        with self.database.reading() as connection:
-            rows = rows_of(
-                connection,
-                f"SELECT {PRODUCT_COLUMNS} FROM products WHERE shown = 1 ORDER BY account, key_standard, key_str",
-            )
-        return map(product_of, rows)
-
-    def add_product(self, product: Product, *, who: str = "", why: str = "") -> Product:
-        """Add a product."""
-        with self.database.writing() as connection:
-            if self.find_product(product.account, product.key_standard, product.key_str):
-                raise Refused(
-                    f"the product {product.key_standard}/{product.key_str} is there already: "
-                    "change it with `scanhook products set`"
-                )
-            hidden = self._find_product(product.account, product.key_standard, product.key_str, shown=False)
-            if hidden:
-                raise Refused(
-                    f"an import has begun for {product.key_standard}/{product.key_str} and is not finished: "
-                    "finish it (import the file again), then use `scanhook products set`"
-                )
-            self.insert_product(connection, product, shown=True)
-            self._log_settings(connection, product, who=who, why=why, set_to=_described(product))
-        return product
-
-    def save_product(self, product: Product, *, was: Product, who: str = "", why: str = "") -> Product:
-        """Write what is different in a product's settings."""
-        with self.database.writing() as connection:
-            rows = rows_of(connection, f"SELECT {PRODUCT_COLUMNS} FROM products WHERE id = ?", (product.id,))
-            if not rows:
-                raise Refused("the product is not there any more: see `scanhook products list`")
-            before = product_of(rows[0])
-            now = merged(before, was=was, wanted=product)
-            if before.normalisation != now.normalisation:
-                self._check_unfixed(connection, before)
-            connection.execute(
-                "UPDATE products SET loading = ?, normalisation = ?, verdicts = ?, qr_prefix = ? WHERE id = ?",
-                (*settings_row(now), product.id),
-            )
-            old, new = _described(before), _described(now)
-            changed = {name: value for name, value in new.items() if old[name] != value}
-            if changed:
-                self._log_settings(connection, now, who=who, why=why, set_to=changed)
-        return now
-
-    def _check_unfixed(self, connection: apsw.Connection, product: Product) -> None:
-        """Find out whether a product's normalisation may still change: no code was made with it yet."""
-        name = f"{product.key_standard}/{product.key_str}"
-        if self.holds_codes(product):
-            raise Refused(
-                f"the normalisation of {name} is fixed ({product.normalisation}) since its first code was loaded: "
-                "every tag is made with it; make another product with the new rules and import its codes there"
-            )
-        if connection.execute(_UNFINISHED_FOR, (product.id,)).get:
-            raise Refused(
-                f"an import of {name} has begun with its normalisation ({product.normalisation}) and is not finished: "
-                "finish it, or give it up with `scanhook imports drop`"
-            )
 
     def codes(self, batch: Batch | None = None) -> Iterator[tuple[bytes, Product, CodeRecord]]:
         """Yield every visible code in the order of the tags."""
@@ -183,48 +113,30 @@ class SqliteRegistry(SqliteBatches):
     def probe(self) -> None:
         """Prove that the registry can be read and may be written, and belongs to the pepper."""
         self.look_up("", "", "", "")
-        # Not tried out: an import may hold the file for longer than whoever asks would wait.
-        if self.database.connection.readonly("main"):
-            raise StorageError(f"{self.database.path}: it cannot be written: give it to the user that scanhook runs as")
+        with self.database.reading() as connection:
+            self.database.check_writable(connection)
 
     def close(self) -> None:
         """Close the file."""
         self.database.close()
 
-    def _fresh_memory(self, connection: apsw.Connection) -> _Memory:
+    def _fresh_memory(self, connection: SqliteConnection) -> _Memory:
         self.database.check_in_place()
         version = self.database.version()
         memory: _Memory | None = getattr(self._local, "memory", None)
         if memory is None or memory.version != version:
-            # The file may have been upgraded, exchanged or restored under our feet; every code would look unknown.
-            self.database.check_version(connection)
-            pepper_id = rows_of(connection, "SELECT value FROM meta WHERE name = 'pepper_id'")
-            if pepper_id != [(self._pepper.id,)]:
-                raise PepperMismatch(f"{self.database.path} now belongs to another pepper: put back the right one")
+            # The file may have been upgraded, restored or moved under our feet; every code would look unknown.
+            self.database.check_ours(connection)
             memory = self._local.memory = _Memory(version=version)
         return memory
 
-    def _find_product(self, account: str, key_standard: str, key_str: str, *, shown: bool) -> Product | None:
-        with self.database.reading() as connection:
-            rows = rows_of(connection, FIND_PRODUCT, (account, key_standard, key_str, shown))
-        return product_of(rows[0]) if rows else None
-
-    def _log_settings(
-        self, connection: apsw.Connection, product: Product, *, who: str, why: str, set_to: dict[str, object]
-    ) -> None:
-        connection.execute(
-            "INSERT INTO changes (at, who, why, action, level, product_id, codes, details) "
-            "VALUES (?, ?, ?, 'set', ?, ?, 0, ?)",
-            (int(self._clock.now()), who, why, Level.PRODUCT, product.id, json.dumps(set_to, ensure_ascii=False)),
-        )
-
 
 @contextmanager
-def _one_state(connection: apsw.Connection) -> Iterator[None]:
+def _one_state(connection: SqliteConnection) -> Iterator[SqliteConnection]:
     """Read one state of the file: between two statements somebody may commit, and what never was would be answered."""
     connection.execute("BEGIN")
     try:
-        yield
+        yield connection
     finally:
         if connection.in_transaction:  # SQLite has ended it by itself if the disk failed
             connection.execute("COMMIT")
@@ -299,12 +211,3 @@ def _code(
         product=product.mark,
         below=tuple(below),
     )
-
-
-def _described(product: Product) -> dict[str, object]:
-    return {
-        "loading": product.loading,
-        "normalisation": str(product.normalisation),
-        "verdicts": {reason: result or "success" for reason, result in product.verdicts.items()},
-        "qr_prefix": product.qr_prefix,
-    }

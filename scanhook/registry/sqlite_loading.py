@@ -6,11 +6,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-import apsw
-
 from scanhook.errors import Refused
 from scanhook.registry.importstore import CodeRow
-from scanhook.storage import SqliteDatabase, open_file
+from scanhook.storage import SqliteConnection, SqliteDatabase, open_file
+from scanhook.storage.sqlite import check_not_moved
 
 __all__ = ["SqliteLoader", "loading_connection"]
 
@@ -19,7 +18,7 @@ _BUSY_SLEEP_S = 0.002
 
 
 @contextmanager
-def loading_connection(database: SqliteDatabase) -> Iterator[apsw.Connection]:
+def loading_connection(database: SqliteDatabase) -> Iterator[SqliteConnection]:
     """Open a connection of its own for loading."""
     with database.wording():
         connection = open_file(database.path)
@@ -54,7 +53,7 @@ class SqliteLoader:
     :param first_part: the id of the part of its first pile; those of the others follow.
     """
 
-    def __init__(self, connection: apsw.Connection, *, import_id: int, first_part: int) -> None:
+    def __init__(self, connection: SqliteConnection, *, import_id: int, first_part: int) -> None:
         self._connection = connection
         self._import_id = import_id
         self._insert = f"INSERT OR IGNORE INTO codes (tag, part_id, position) VALUES (?1, ?3 + {first_part}, ?4)"
@@ -72,7 +71,9 @@ WHERE EXISTS (
     def store(self, rows: Sequence[CodeRow], *, loaded: int, done: int) -> None:
         """Store codes in one transaction."""
         with self._transaction():
-            if self._changed_by(self._insert, rows) < len(rows) and self._changed_by(self._take_over, rows) < len(rows):
+            if self._connection.change_all(self._insert, rows) < len(rows) and self._connection.change_all(
+                self._take_over, rows
+            ) < len(rows):
                 raise Refused(
                     "a code of it was registered while it was loaded: give it up with "
                     f"`scanhook imports drop {self._import_id}`, and begin again"
@@ -86,15 +87,11 @@ WHERE EXISTS (
         with self._transaction():
             self._connection.executemany(self._delete, ((tag, pile) for tag, _, pile, _ in rows))
 
-    def _changed_by(self, statement: str, rows: Sequence[CodeRow]) -> int:
-        before = self._connection.total_changes()
-        self._connection.executemany(statement, rows)
-        return self._connection.total_changes() - before
-
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
+            check_not_moved(self._connection, self._connection.filename)
             yield
             self._connection.execute("COMMIT")
         except BaseException:

@@ -62,7 +62,12 @@ class LookUp:
 
 
 class RegistryStore(ImportStore, MintStore, Protocol):
-    """One engine. Every method raises :class:`~scanhook.errors.StorageError` when the engine cannot do its work."""
+    """One engine. Every method raises :class:`~scanhook.errors.StorageError` when the engine cannot do its work.
+
+    :ivar waits: whether a look-up may wait for another machine: then no event loop may call it.
+    """
+
+    waits: bool
 
     def look_up(self, account: str, key_standard: str, key_str: str, ext_info: str) -> LookUp:
         """Find a code. Only codes of finished imports are found.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scanhook.errors import CodeFileRefused, Refused, StorageError
 from scanhook.registry.codefile import digest_of
-from scanhook.registry.importstore import Import, ImportPlan, ImportStore, Kind, Phase
+from scanhook.registry.importstore import Import, ImportPlan, ImportStore, Kind, Phase, is_elsewhere
 from scanhook.registry.loading import Progress
 from scanhook.registry.workfolder import remove_work
 
@@ -57,7 +57,8 @@ def find_earlier(store: ImportStore, path: Path, plan: ImportPlan, *, progress: 
     """Find what earlier runs have left of an import of this file with these options.
 
     :raises CodeFileRefused: when the file cannot be read.
-    :raises Refused: when it was imported already, and all that it brought is there.
+    :raises Refused: when it was imported already, and all that it brought is there; or when it can go on, and another
+        machine has what it goes on from.
     """
     candidates = [
         found
@@ -77,6 +78,12 @@ def find_earlier(store: ImportStore, path: Path, plan: ImportPlan, *, progress: 
     same = [found for found in candidates if found.digest == digest]
     for found in same:
         if found.can_go_on:
+            if found.machine and is_elsewhere(store, found):
+                raise Refused(
+                    f"this file was read already, as import {found.id}, and its sorted codes lie on the machine "
+                    f"{found.machine.name}: run the same command there to go on, or give the import up with "
+                    f"`scanhook imports drop {found.id}`"
+                )
             return Earlier(stopped=found)
     for found in same:
         if sum(part.pile.codes for part in store.parts_of(found.id)) == found.report.get("codes"):

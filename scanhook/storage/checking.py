@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import apsw
 
 from scanhook.errors import PepperMismatch, ScanhookError, StorageError
+from scanhook.storage.database import Session
 from scanhook.storage.files import StoreFile, Telling
 from scanhook.storage.pepper import Pepper
 from scanhook.storage.sqlite import schema_of
-from scanhook.storage.sqlite_connection import open_file, rows_of, wording
+from scanhook.storage.sqlite_connection import SqliteConnection, open_file, rows_of, wording
 
 __all__ = ["Contradictions", "Finding", "check_file", "check_kept_pepper"]
 
@@ -23,7 +25,7 @@ _FAULTS_MAX = 10
 class Contradictions(Protocol):
     """Looks whether the rows of a database agree with each other."""
 
-    def __call__(self, connection: apsw.Connection, *, quick: bool, tell: Telling) -> Iterator[str]:
+    def __call__(self, session: Session, /, *, quick: bool, tell: Telling) -> Iterator[str]:
         """Yield what contradicts itself, each in a few words.
 
         :param quick: leave out what reads every row of the largest tables.
@@ -55,11 +57,19 @@ def check_kept_pepper(connection: apsw.Connection, path: Path, pepper: Pepper) -
 
 
 def check_file(
-    file: StoreFile, folder: Path, *, pepper: Pepper, quick: bool, contradictions: Contradictions, tell: Telling
+    file: StoreFile,
+    folder: Path,
+    *,
+    pepper: Pepper,
+    quick: bool,
+    contradictions: Contradictions,
+    one_state: bool,
+    tell: Telling,
 ) -> Iterator[Finding]:
     """Look at one database: pepper, schema, integrity, and whether its rows agree with each other.
 
     :param quick: leave out what reads every row of the largest tables.
+    :param one_state: whether its rows must be looked at as they were at one moment.
     """
     path = folder / file.name
     try:
@@ -73,7 +83,12 @@ def check_file(
             ("pepper", lambda: check_kept_pepper(connection, path, pepper)),
             ("schema", lambda: _check_schema(connection, path, file)),
             ("integrity", lambda: _check_integrity(connection, path, quick=quick, tell=tell)),
-            ("rows", lambda: _check_rows(connection, path, contradictions, quick=quick, tell=tell)),
+            (
+                "rows",
+                lambda: _check_rows(
+                    connection, path, partial(contradictions, quick=quick, tell=tell), one_state=one_state
+                ),
+            ),
         ):
             fault = _fault(path, look)
             yield Finding(name=f"{file.name}: {name}", fault=fault)
@@ -110,8 +125,14 @@ def _check_integrity(connection: apsw.Connection, path: Path, *, quick: bool, te
 
 
 def _check_rows(
-    connection: apsw.Connection, path: Path, contradictions: Contradictions, *, quick: bool, tell: Telling
+    connection: SqliteConnection, path: Path, look: Callable[[Session], Iterator[str]], *, one_state: bool
 ) -> None:
-    found = list(contradictions(connection, quick=quick, tell=tell))
+    if one_state:
+        connection.execute("BEGIN")
+    try:
+        found = list(look(connection))
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
     if found:
         raise StorageError(f"{path} contradicts itself: {'; '.join(found)}")

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-__all__ = ["Database", "Session", "moved"]
+__all__ = ["Database", "Session", "filling", "moved"]
 
 
 class Session(Protocol):
@@ -90,3 +90,14 @@ def moved(name: str, to: str) -> str:
     :param to: where, without a password.
     """
     return f"{name} was moved to {to}: let `[storage] url` in the settings name the new one, and restart"
+
+
+def filling(name: str, origin: str) -> str:
+    """Say that a storage is not whole yet.
+
+    :param origin: what is being copied into it.
+    """
+    return (
+        f"{name} is still being filled from {origin}: end that with `scanhook storage copy … --finish`, and let "
+        "`[storage] url` in the settings name the old one until then"
+    )

@@ -8,20 +8,27 @@ from __future__ import annotations
 import fcntl
 import os
 from pathlib import Path
-from typing import IO, Protocol, Self
+from typing import IO, TYPE_CHECKING, Protocol, Self
 
 from scanhook.storage.files import give_to_owner
+from scanhook.storage.lock import make_folder
 from scanhook.storage.sqlite_connection import wording
 from scanhook.storage.url import StorageUrl
 
-__all__ = ["Lease", "read_lease", "take_lease"]
+if TYPE_CHECKING:
+    from scanhook.storage.postgres.lease import PostgresLease
+
+__all__ = ["Lease", "read_lease", "take_lease", "take_machine_lease"]
 
 
 class Lease(Protocol):
     """Held until it is closed. What its holder writes into it, the next holder reads."""
 
     def holds(self) -> bool:
-        """Tell whether it still is the lease of this storage, which may have been exchanged meanwhile."""
+        """Tell whether it still is ours, and the lease of this storage: it may have been lost or exchanged meanwhile.
+
+        Answers within seconds, whatever the storage does.
+        """
 
     def read(self) -> str:
         """Return what was written into it last; nothing when it is new.
@@ -48,7 +55,21 @@ def take_lease(url: StorageUrl, name: str) -> Lease | None:
 
     :raises StorageError: when the storage is not there, or cannot be written.
     """
-    return _ENGINES[url.engine].take(_path(url, name))
+    if url.address is None:
+        return _FileLease.take(_path(url, name))
+    return _postgres().take(url.address, name, connections=url.connections)
+
+
+def take_machine_lease(url: StorageUrl, name: str) -> Lease | None:
+    """Take the lease of that name among the processes of this machine, if none of them holds it.
+
+    Where the storage is files of this machine, that is the same lease as :func:`take_lease` gives.
+
+    :raises StorageError: when the folder of what belongs to this machine cannot be written.
+    """
+    if url.address is not None:
+        make_folder(url.folder)
+    return _FileLease.take(_path(url, name))
 
 
 def read_lease(url: StorageUrl, name: str) -> str:
@@ -56,7 +77,15 @@ def read_lease(url: StorageUrl, name: str) -> str:
 
     :raises StorageError: when it cannot be read.
     """
-    return _ENGINES[url.engine].peek(_path(url, name))
+    if url.address is None:
+        return _FileLease.peek(_path(url, name))
+    return _postgres().peek(url.address, name, connections=url.connections)
+
+
+def _postgres() -> type[PostgresLease]:
+    from scanhook.storage.postgres.lease import PostgresLease  # noqa: PLC0415  (psycopg is loaded only where it is used)
+
+    return PostgresLease
 
 
 def _path(url: StorageUrl, name: str) -> Path:
@@ -114,6 +143,3 @@ class _FileLease:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-_ENGINES = {"sqlite": _FileLease}

@@ -16,16 +16,20 @@ import apsw
 from scanhook.errors import Refused
 from scanhook.storage.files import give_to_owner
 from scanhook.storage.sqlite_connection import wording
+from scanhook.storage.url import SQLITE, StorageUrl
 
-__all__ = ["StorageInUse", "alone_with", "settle", "use_storage"]
+__all__ = ["StorageInUse", "alone_with", "make_folder", "settle", "use_files", "use_storage"]
 
 _NAME = "storage.lock"
 
 
 class StorageInUse:
-    """Says that a storage is in use until it is closed. Processes that are forked off say so too, until they end."""
+    """Says that a storage is in use until it is closed. Processes that are forked off say so too, until they end.
 
-    def __init__(self, descriptor: int) -> None:
+    :param descriptor: of the lock; ``None`` where there are no files that anybody could exchange.
+    """
+
+    def __init__(self, descriptor: int | None) -> None:
         self._descriptor: int | None = descriptor
 
     def close(self) -> None:
@@ -39,10 +43,36 @@ class StorageInUse:
         self.close()
 
 
-def use_storage(folder: Path) -> StorageInUse:
+def use_storage(url: StorageUrl) -> StorageInUse:
     """Say that a storage is in use: whatever would exchange its files is refused meanwhile.
 
+    A server guards its own files, so that on PostgreSQL nothing is locked; only the folder of what belongs to this
+    machine is made where it is missing.
+
     :raises Refused: when its files are being exchanged.
+    :raises StorageError: when the folder cannot be written.
+    """
+    if url.engine == SQLITE:
+        return use_files(url.folder)
+    make_folder(url.folder)
+    return StorageInUse(None)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of what belongs to this machine, private, where it is missing.
+
+    :raises StorageError: when it cannot be made.
+    """
+    if not folder.is_dir():
+        with wording(folder):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            give_to_owner(folder)
+
+
+def use_files(folder: Path) -> StorageInUse:
+    """Say that the files of a storage are in use, as :func:`use_storage` does.
+
+    :raises Refused: when they are being exchanged.
     :raises StorageError: when the folder cannot be written.
     """
     return StorageInUse(

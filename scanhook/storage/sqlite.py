@@ -24,7 +24,12 @@ from scanhook.storage.sqlite_connection import (
     wording,
 )
 
-__all__ = ["SqliteDatabase", "schema_of", "upgrade"]
+__all__ = ["MOVED_AT", "MOVED_TO", "SqliteDatabase", "check_not_moved", "schema_of", "upgrade"]
+
+MOVED_TO = "moved_to"
+"""Under this name ``meta`` says where the storage was moved to; from then on its rooms give and take nothing more."""
+MOVED_AT = "moved_at"
+"""And under this one, that it was left for good: until then the move may still fail, and the storage go on."""
 
 
 class SqliteDatabase:
@@ -73,6 +78,7 @@ class SqliteDatabase:
     def reading(self) -> Iterator[SqliteConnection]:
         """Give the connection for reading; SQLite's errors come out as :class:`StorageError`."""
         with self.wording():
+            check_not_moved(self.connection, self.name)
             yield self.connection
 
     @contextmanager
@@ -85,6 +91,7 @@ class SqliteDatabase:
                 return
             connection.execute("BEGIN")
             try:
+                check_not_moved(connection, self.name)
                 yield connection
             finally:
                 if connection.in_transaction:  # SQLite has ended it by itself if the disk failed
@@ -93,6 +100,12 @@ class SqliteDatabase:
     @contextmanager
     def writing(self) -> Iterator[SqliteConnection]:
         """Give the connection inside a transaction, which is on the disk when the block is left without an error."""
+        with self._transaction() as connection:
+            check_not_moved(connection, self.name)
+            yield connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[SqliteConnection]:
         with self.wording():
             connection = self.connection
             if not self._write_lock.acquire(timeout=sqlite_connection.BUSY_WAIT_S):
@@ -129,11 +142,9 @@ class SqliteDatabase:
         """Find out whether the file is still ours: it may be upgraded, exchanged, restored or moved under our feet."""
         self.check_in_place()
         self.check_version(self.connection)
-        kept = dict(session.rows("SELECT name, value FROM meta WHERE name IN ('pepper_id', 'moved_to')"))
-        if kept.get("pepper_id") != self._pepper.id:
+        if session.value("SELECT value FROM meta WHERE name = 'pepper_id'") != self._pepper.id:
             raise PepperMismatch(f"{self.path} now belongs to another pepper: put back the right one")
-        if "moved_to" in kept:
-            raise StorageMoved(moved(self.name, kept["moved_to"]))
+        check_not_moved(session, self.name)
 
     def check_writable(self, _session: Session) -> None:
         """Find out whether the file could be written; an import may hold it for longer than anybody would wait."""
@@ -177,14 +188,14 @@ class SqliteDatabase:
             raise SchemaMismatch(_misfit(self.path, version, len(self._schema)))
 
     def _check_schema(self) -> None:
-        with self.reading() as connection:
-            if connection.pragma("user_version") == 0:
+        with self.wording():
+            if self.connection.pragma("user_version") == 0:
                 self._create()
             else:
-                self.check_version(connection)
+                self.check_version(self.connection)
 
     def _create(self) -> None:
-        with self.writing() as connection:
+        with self._transaction() as connection:
             if connection.pragma("user_version"):
                 return  # another process was faster
             for script in self._schema:
@@ -196,13 +207,24 @@ class SqliteDatabase:
             connection.pragma("user_version", len(self._schema))
 
     def _check_pepper(self) -> None:
-        with self.reading() as connection:
-            kept = dict(rows_of(connection, "SELECT name, value FROM meta WHERE name LIKE 'pepper_%'"))
+        with self.wording():
+            kept = dict(rows_of(self.connection, "SELECT name, value FROM meta WHERE name LIKE 'pepper_%'"))
         if kept.get("pepper_id") != self._pepper.id or kept.get("pepper_check") != self._pepper.check:
             raise PepperMismatch(
                 f"{self.path} was made with the pepper {kept.get('pepper_id', 'unknown')}, and `pepper_file` holds "
                 f"{self._pepper.id}: put back the pepper that belongs to this storage"
             )
+
+
+def check_not_moved(session: Session, name: str) -> None:
+    """Find out whether a file may still be used.
+
+    :param name: what people are told of it.
+    :raises StorageMoved: when it may not.
+    """
+    place = session.value("SELECT value FROM meta WHERE name = ?", (MOVED_TO,))
+    if place is not None:
+        raise StorageMoved(moved(name, place))
 
 
 def schema_of(package: str) -> list[str]:

@@ -12,6 +12,7 @@ from scanhook.storage.lock import alone_with, settle
 from scanhook.storage.pepper import Pepper
 from scanhook.storage.sqlite import SqliteDatabase, schema_of, upgrade
 from scanhook.storage.sqlite_connection import open_file, wording
+from scanhook.storage.url import StorageUrl
 
 __all__ = ["Upgraded", "upgrade_storage"]
 
@@ -21,7 +22,7 @@ _MADE_ANEW = "office.db"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upgraded:
-    """What became of one file.
+    """What became of one file, or of a room's tables.
 
     :param before: the schema that it had; 0 when it was not there.
     :param after: the schema that it has.
@@ -32,16 +33,24 @@ class Upgraded:
     after: int
 
 
-def upgrade_storage(folder: Path, *, pepper: Pepper) -> list[Upgraded]:
-    """Bring every file up to this version's schema: each in one transaction, all of it or nothing.
+def upgrade_storage(url: StorageUrl, *, pepper: Pepper) -> list[Upgraded]:
+    """Bring a storage up to this version's schema: each file, or the whole database, in one transaction.
 
-    What is up to date is left alone, so that it can be run again, and while a service of this version runs.
+    What is up to date is left alone, so that it can be run again, and while a service of this version runs. In an empty
+    PostgreSQL database the tables are made; files that are missing were lost, and are not made anew.
 
     :raises Refused: when something is to do, and somebody has the storage open.
     :raises PepperMismatch: when it was made with another pepper.
     :raises SchemaMismatch: when a newer version made it.
-    :raises StorageError: when a file is missing, or cannot be read or written.
+    :raises StorageMoved: when a PostgreSQL storage was moved away.
+    :raises StorageError: when a file is missing, or something cannot be read or written.
     """
+    if url.address:
+        from scanhook.storage.postgres.tables import upgrade_tables  # noqa: PLC0415  (psycopg only where it is used)
+
+        done = upgrade_tables(url.address, pepper=pepper)
+        return [Upgraded(name=room, before=before, after=after) for room, (before, after) in sorted(done.items())]
+    folder = url.folder
     versions = {file.name: _version(file, folder, pepper) for file in STORE_FILES}
     if all(versions[file.name] == len(schema_of(file.package)) for file in STORE_FILES):
         return [Upgraded(name=name, before=version, after=version) for name, version in versions.items()]

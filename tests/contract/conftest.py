@@ -8,9 +8,12 @@ import pytest
 
 from scanhook.registry import RegistryStore, open_registry
 from scanhook.storage import Pepper, StorageUrl
+from scanhook.storage.postgres.address import Address as PostgresAddress
+from scanhook.storage.postgres.tables import make_tables
 from tests.contract.engines import ENGINES, Engine, Place
 from tests.contract.life import stock
-from tests.registry.codes import CLOCK, EAN
+from tests.postgres import Address, Databases
+from tests.registry.codes import CLOCK
 
 
 @pytest.fixture(params=ENGINES, ids=lambda engine: engine.name)
@@ -31,15 +34,30 @@ def stocked_storage(tmp_path_factory: pytest.TempPathFactory, empty_storage: Pat
     return url.folder
 
 
+@pytest.fixture(scope="session")
+def stocked_databases(postgres: Address, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """Return databases like those of ``storages``, with the codes of ``tests.contract.life`` in them."""
+
+    def make(database: str) -> None:
+        folder, pepper = tmp_path_factory.mktemp("stocked"), Pepper(secret=bytes(range(32)))
+        make_tables(PostgresAddress.parse(database), pepper=pepper)
+        registry = open_registry(StorageUrl.parse(database, base=folder), pepper=pepper, clock=CLOCK)
+        stock(registry, folder, pepper)
+        registry.close()
+
+    with Databases(postgres, "stocked", make) as databases:
+        yield databases
+
+
 @pytest.fixture(params=ENGINES, ids=lambda engine: engine.name)
-def stocked_place(request: pytest.FixtureRequest, tmp_path: Path, stocked_storage: Path, pepper: Pepper) -> Place:
+def stocked_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     engine: Engine = request.param
-    stocked = Place(engine=engine, url=engine.make(request, tmp_path / "data", stocked_storage), base=tmp_path)
-    registry = open_registry(stocked.storage, pepper=pepper, clock=CLOCK)
-    if registry.find_product("main", *EAN) is None:  # an engine that copies no folders
-        stock(registry, tmp_path, pepper)
-    registry.close()
-    return stocked
+    if engine.name == "postgresql":
+        with request.getfixturevalue("stocked_databases").lend() as url:
+            yield Place(engine=engine, url=url, base=tmp_path)
+    else:
+        stocked: Path = request.getfixturevalue("stocked_storage")
+        yield Place(engine=engine, url=engine.make(request, tmp_path / "data", stocked), base=tmp_path)
 
 
 @pytest.fixture

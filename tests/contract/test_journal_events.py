@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from scanhook.journal import JournalStore, Noted, open_journal
-from scanhook.journal import sqlite_events as engine
+from scanhook.journal import sql_events as engine
 from scanhook.storage import Pepper
 from tests.contract.engines import Place
 

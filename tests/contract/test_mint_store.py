@@ -202,7 +202,7 @@ def test_a_dropped_mint_is_open_while_its_rows_can_be_found(registry: RegistrySt
     registry.note_progress(import_id, phase=Phase.DROPPED, done=0, total=1)
     assert list(registry.open_mints()) == []
 
-    (registry.folder / work_name(import_id)).mkdir()
+    (registry.folder / work_name(import_id)).mkdir(parents=True)
     assert [mint.import_id for mint in registry.open_mints()] == [import_id]
     registry.close_import(import_id, phase=Phase.DROPPED, report={})
     assert list(registry.open_mints()) == []

@@ -616,13 +616,14 @@ def test_a_pepper_that_is_exchanged_in_flight_is_noticed(
     load(registry, tmp_path / "codes.csv", pepper, *ean_lines("A1"))
     assert registry.look_up("main", *EAN, "A1").code is not None
 
-    place.registry_sql(f"UPDATE meta SET value = '{OTHER_PEPPER.id}' WHERE name = 'pepper_id'")
+    exchange = "UPDATE meta SET value = replace(value, '{}', '{}') WHERE name IN ('pepper_id', 'registry')"
+    place.registry_sql(exchange.format(pepper.id, OTHER_PEPPER.id))
 
     with pytest.raises(PepperMismatch):
         registry.look_up("main", *EAN, "A1")
     with pytest.raises(PepperMismatch):
         registry.probe()
-    place.registry_sql(f"UPDATE meta SET value = '{pepper.id}' WHERE name = 'pepper_id'")
+    place.registry_sql(exchange.format(OTHER_PEPPER.id, pepper.id))
     assert registry.look_up("main", *EAN, "A1").code is not None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scanhook.journal import Scan
+from scanhook.journal import Noted, Scan
 from scanhook.message import CodeResult
 from scanhook.registry import CodeRecord, LookUp, Product, Reason, State
 from scanhook.verdict import Verdict
@@ -31,6 +31,23 @@ def scan(number: int = 1, **changed: Any) -> Scan:
         "stray_tag": STRAY_TAG,
     }
     return Scan(**{**fields, **changed})
+
+
+def noted(number: int = 1, **changed: Any) -> Noted:
+    """Return a visit of a product's page."""
+    fields: dict[str, Any] = {
+        "identity": number.to_bytes(16, "big"),
+        "received_at": AT,
+        "account": "main",
+        "create_time": 1_759_999_999,
+        "event": "user_scan_product",
+        "key_standard": "ean13",
+        "key_str": "6900873042720",
+        "person": PERSON,
+        "tag": TAG,
+        "fields": {},
+    }
+    return Noted(**{**fields, **changed})
 
 
 def verdict(

@@ -116,7 +116,7 @@ def test_an_unknown_code_stands_in_its_files(journal: SqliteJournal, folder: Pat
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5])
 def test_scans_are_read_in_pages(journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
-    monkeypatch.setattr("scanhook.journal.sqlite_reading._PAGE_ROWS", 2)
+    monkeypatch.setattr("scanhook.journal.sql_reading._PAGE_ROWS", 2)
     for number in range(count):
         journal.record(scan(number), verdict(), now=AT)
 
@@ -125,7 +125,7 @@ def test_scans_are_read_in_pages(journal: SqliteJournal, monkeypatch: pytest.Mon
 
 
 def test_no_transaction_is_open_while_a_page_is_used(journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scanhook.journal.sqlite_reading._PAGE_ROWS", 2)
+    monkeypatch.setattr("scanhook.journal.sql_reading._PAGE_ROWS", 2)
     for number in range(5):
         journal.record(scan(number), verdict(), now=AT)
     reading = journal.entries()

@@ -6,7 +6,7 @@ from shutil import copytree
 
 import pytest
 
-from scanhook.journal import sqlite_reading
+from scanhook.journal import sql_reading
 from scanhook.journal.sqlite import SqliteJournal
 from scanhook.storage import Pepper
 from tests.journal.scans import AT, PERSON, TAG, scan, verdict
@@ -20,7 +20,7 @@ LOOKED_ROWS = 5
 def journal(
     tmp_path: Path, empty_storage: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[SqliteJournal]:
-    monkeypatch.setattr(sqlite_reading, "_LOOKED_ROWS_MAX", LOOKED_ROWS)
+    monkeypatch.setattr(sql_reading, "_LOOKED_ROWS_MAX", LOOKED_ROWS)
     opened = SqliteJournal(Path(copytree(empty_storage, tmp_path / "data")), pepper=pepper)
     yield opened
     opened.close()

@@ -23,9 +23,6 @@ _NUMBERS = itertools.count(1)
 _OTHERS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"""
-_OTHERS = """
-    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"""
 _TABLES = "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND oid >= 16384 ORDER BY 1"
 _SEQUENCES = """
     SELECT seqrelid::regclass::text, coalesce(pg_sequence_last_value(seqrelid), seqstart),
@@ -115,7 +112,7 @@ class Databases:
         return True
 
     def _copy(self) -> str:
-        database = f"{self._name}_{os.getpid()}_{next(_NUMBERS)}"
+        database = self._new_name()
         with self._server.connect() as connection:
             template = "template0" if self._make is None else self._template(connection)
             connection.execute(f"CREATE DATABASE {database} TEMPLATE {template} OWNER {OWNER}".encode())
@@ -124,6 +121,9 @@ class Databases:
             self._original = _original(self._connections[database])
         return database
 
+    def _new_name(self) -> str:
+        return f"{self._name}_{os.getpid()}_{next(_NUMBERS)}"
+
     def _connect(self, database: str) -> None:
         if database in self._connections:
             self._connections[database].close()
@@ -131,10 +131,10 @@ class Databases:
 
     def _template(self, connection: psycopg.Connection) -> str:
         assert self._make is not None
-        template, unfinished = f"{self._name}_template", f"{self._name}_unfinished"
+        template = f"{self._name}_template"
         connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [template])
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [template]).fetchall():
-            connection.execute(f"DROP DATABASE IF EXISTS {unfinished} WITH (FORCE)".encode())
+            unfinished = self._new_name()
             connection.execute(f"CREATE DATABASE {unfinished} TEMPLATE template0 OWNER {OWNER}".encode())
             self._make(self._server.url(unfinished))
             connection.execute(f"ALTER DATABASE {unfinished} RENAME TO {template}".encode())

@@ -1,10 +1,17 @@
-"""The processes of one server: all of them at once, also those that have a session of their own."""
+"""The processes of one server: all of them at once, also those that have a session of their own.
+
+Run with a server's folder, it watches over it: it waits until nobody holds the other end of its input any more, which
+is when the process that started the server is gone, however it went, and then ends the server and removes the folder.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import shutil
 import signal
+import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,7 +32,7 @@ def postmaster(data: Path) -> psutil.Process | None:
     """Return the first process of the server of a folder, unless it is gone."""
     with suppress(psutil.NoSuchProcess, IndexError):
         process = psutil.Process(int(status_lines(data)[0]))
-        if _lives(process) and str(data) in process.cmdline():
+        if not _has_ended(process) and str(data) in process.cmdline():
             return process
     return None
 
@@ -39,6 +46,7 @@ def send_to_all(data: Path, sign: signal.Signals) -> list[psutil.Process]:
     if first is None:
         return []
     first.send_signal(signal.SIGSTOP)
+    _wait_until(_stands_still, first)
     all_of_them = [*first.children(recursive=True), first]
     for process in all_of_them:
         with suppress(psutil.NoSuchProcess):
@@ -46,19 +54,49 @@ def send_to_all(data: Path, sign: signal.Signals) -> list[psutil.Process]:
     return all_of_them
 
 
+def pause_all(data: Path) -> None:
+    """Let all processes of the server of a folder stand still."""
+    for process in send_to_all(data, signal.SIGSTOP):
+        _wait_until(_stands_still, process)
+
+
 def kill_all(data: Path) -> None:
     """Let the server of a folder end as on a machine that dies, together with the memory that it shares."""
     lines = status_lines(data)
-    processes = send_to_all(data, signal.SIGKILL)
-    ends_at = time.monotonic() + _PATIENCE_S
-    while any(_lives(process) for process in processes):
-        assert time.monotonic() < ends_at, "a killed server goes on"
-        time.sleep(0.002)
-    if processes and len(lines) > 6:
+    killed = send_to_all(data, signal.SIGKILL)
+    for process in killed:
+        _wait_until(_has_ended, process)
+    if killed and len(lines) > 6:
         ctypes.CDLL(None).shmctl(int(lines[6].split()[1]), _IPC_RMID, None)
 
 
-def _lives(process: psutil.Process) -> bool:
+def _wait_until(holds: Callable[[psutil.Process], bool], process: psutil.Process) -> None:
+    ends_at = time.monotonic() + _PATIENCE_S
+    while not holds(process):
+        assert time.monotonic() < ends_at, "a server's process takes too long"
+        time.sleep(0.002)
+
+
+def _watch(folder: Path) -> None:
+    sys.stdin.buffer.read()
+    kill_all(folder / "data")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stands_still(process: psutil.Process) -> bool:
+    return _has_ended(process) or _status(process) == psutil.STATUS_STOPPED
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    # A zombie waits for whoever started it, or for the first process of the machine.
+    return not process.is_running() or _status(process) in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
+
+
+def _status(process: psutil.Process) -> str:
     with suppress(psutil.NoSuchProcess):
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-    return False
+        return str(process.status())
+    return str(psutil.STATUS_DEAD)
+
+
+if __name__ == "__main__":
+    _watch(Path(sys.argv[1]))

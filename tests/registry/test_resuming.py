@@ -4,21 +4,22 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
 
 from scanhook.errors import Refused, StorageError
-from scanhook.registry import ImportReport, State, import_codes
+from scanhook.registry import ImportReport, RegistryStore, State, import_codes, open_registry
 from scanhook.registry.importstore import ImportPlan, Kind, Phase
 from scanhook.registry.loading import drop_import
 from scanhook.registry.sorting import take_stack
-from scanhook.registry.sqlite import SqliteRegistry
-from scanhook.registry.sqlite_check import contradictions
-from scanhook.storage import Pepper, rows_of
+from scanhook.registry.sql_check import contradictions
+from scanhook.registry.sql_store import SqlStore
+from scanhook.storage import Pepper, StorageUrl
 from tests.registry.codes import CLOCK, EAN, code_file, ean_lines
 
 PRODUCT = 8
@@ -31,10 +32,27 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "codes.csv"
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Return the URL of an empty storage; what belongs to this machine lies in `data` on either engine."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{copytree(request.getfixturevalue('empty_storage'), tmp_path / 'data')}"
+    else:
+        with request.getfixturevalue("storages").lend() as lent:
+            yield lent
+
+
+@pytest.fixture
+def store(url: str, tmp_path: Path, pepper: Pepper) -> Iterator[RegistryStore]:
+    opened = open_registry(StorageUrl.parse(url, base=tmp_path), pepper=pepper, clock=CLOCK)
+    yield opened
+    opened.close()
+
+
 @pytest.fixture
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let few codes take many blocks, stacks and transactions, the same in every run: A3 and A4 lie in two stacks."""
-    monkeypatch.setattr("scanhook.registry.sqlite_import.secrets.token_bytes", PRODUCT.to_bytes)
+    monkeypatch.setattr("scanhook.registry.sql_imports.secrets.token_bytes", PRODUCT.to_bytes)
     monkeypatch.setattr("scanhook.registry.codefile.BLOCK_BYTES", 60)
     monkeypatch.setattr("scanhook.registry.spool._STACK_CODES", 1)
     for name in ("FIRST_ROWS", "ROWS_MIN", "ROWS_MAX"):
@@ -42,21 +60,27 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scanhook.registry.loading.PAUSE_S", 0.0)
 
 
-def importing(store: SqliteRegistry, path: Path, pepper: Pepper, **options: Any) -> ImportReport:
+def importing(store: RegistryStore, path: Path, pepper: Pepper, **options: Any) -> ImportReport:
     return import_codes(store, path, pepper=pepper, account="main", **options)
 
 
-def found(store: SqliteRegistry, *codes: str) -> list[tuple[str, int] | None]:
+def found(store: RegistryStore, *codes: str) -> list[tuple[str, int] | None]:
     records = [store.look_up("main", *EAN, code).code for code in codes]
     return [(record.batch, record.position) if record else None for record in records]
 
 
-def rows_in(store: SqliteRegistry, table: str) -> int:
-    ((count,),) = rows_of(store.database.connection, f"SELECT count(*) FROM {table}")
+def sql(store: RegistryStore, statement: str) -> list[tuple[Any, ...]]:
+    assert isinstance(store, SqlStore)
+    with store.database.reading() as session:
+        return session.rows(statement)
+
+
+def rows_in(store: RegistryStore, table: str) -> int:
+    ((count,),) = sql(store, f"SELECT count(*) FROM {table}")
     return int(count)
 
 
-def phases(store: SqliteRegistry) -> list[Phase]:
+def phases(store: RegistryStore) -> list[Phase]:
     return [found.phase for found in store.imports()]
 
 
@@ -72,9 +96,9 @@ def stop_at(what: str, done: int) -> Callable[[str, int, int], None]:
     return progress
 
 
-def run_killed(store: SqliteRegistry, path: Path, at: str) -> None:
+def run_killed(url: str, path: Path, at: str) -> None:
     killed = subprocess.run(
-        [sys.executable, "-m", "tests.registry.killed_import", str(store.folder), str(path), at],
+        [sys.executable, "-m", "tests.registry.killed_import", url, str(path), at],
         cwd=Path(__file__).parents[2],
         check=False,
         timeout=30,
@@ -82,7 +106,7 @@ def run_killed(store: SqliteRegistry, path: Path, at: str) -> None:
     assert killed.returncode == -signal.SIGKILL
 
 
-def leave_half(store: SqliteRegistry, path: Path, pepper: Pepper, *codes: str) -> None:
+def leave_half(store: RegistryStore, path: Path, pepper: Pepper, *codes: str) -> None:
     """Store four codes of a file, and stop."""
     with pytest.raises(Stop):
         importing(store, code_file(path, *ean_lines(*codes)), pepper, progress=stop_at("load", 4))
@@ -99,11 +123,11 @@ def leave_half(store: SqliteRegistry, path: Path, pepper: Pepper, *codes: str) -
 )
 @pytest.mark.usefixtures("small_steps")
 def test_an_import_that_is_killed_leaves_nothing_visible_and_is_finished_by_the_same_command(
-    store: SqliteRegistry, path: Path, pepper: Pepper, at: str, rows: int, phase: Phase
+    store: RegistryStore, url: str, path: Path, pepper: Pepper, at: str, rows: int, phase: Phase
 ) -> None:
     code_file(path, *ean_lines(*CODES))
     at = at if at != "read:60" else f"read:{path.stat().st_size}"
-    run_killed(store, path, at)
+    run_killed(url, path, at)
 
     assert (rows_in(store, "codes"), phases(store)) == (rows, [phase])
     assert found(store, *CODES) == [None] * 6
@@ -121,13 +145,15 @@ def test_an_import_that_is_killed_leaves_nothing_visible_and_is_finished_by_the_
 
 
 @pytest.mark.ordeal
-def test_an_import_that_is_killed_again_and_again_is_finished_in_the_end(store: SqliteRegistry, path: Path) -> None:
+def test_an_import_that_is_killed_again_and_again_is_finished_in_the_end(
+    store: RegistryStore, url: str, path: Path
+) -> None:
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")  # noqa: T201  (pytest shows it when the test fails)
     chance = random.Random(seed)
     codes = [f"{number:06}" for number in range(COUNT)]
     code_file(path, *ean_lines(*codes, status="inactive"))
-    command = [sys.executable, "-m", "tests.registry.killed_import", str(store.folder), str(path), "-"]
+    command = [sys.executable, "-m", "tests.registry.killed_import", url, str(path), "-"]
 
     for longest in (0.2, 1.0, None):
         with subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE) as process:
@@ -141,8 +167,8 @@ def test_an_import_that_is_killed_again_and_again_is_finished_in_the_end(store: 
         assert found(store, codes[0], codes[-1]) == [None, None] or store.imports()[0].phase is Phase.DONE
 
     assert process.returncode == 0
-    ((count, tags, positions, last),) = rows_of(
-        store.database.connection,
+    ((count, tags, positions, last),) = sql(
+        store,
         "SELECT count(*), count(DISTINCT tag), count(DISTINCT position), max(position) FROM codes",
     )
     assert (count, tags, positions, last) == (COUNT, COUNT, COUNT, COUNT)
@@ -154,7 +180,7 @@ def test_an_import_that_is_killed_again_and_again_is_finished_in_the_end(store: 
 @pytest.mark.usefixtures("small_steps")
 @pytest.mark.parametrize("done", [2, 4])
 def test_an_import_that_is_stopped_goes_on_where_it_was(
-    store: SqliteRegistry, path: Path, pepper: Pepper, done: int
+    store: RegistryStore, path: Path, pepper: Pepper, done: int
 ) -> None:
     code_file(path, *ean_lines(*CODES))
     with pytest.raises(Stop):
@@ -172,7 +198,7 @@ def test_an_import_that_is_stopped_goes_on_where_it_was(
 
 
 @pytest.mark.usefixtures("small_steps")
-def test_other_options_begin_another_import(store: SqliteRegistry, path: Path, pepper: Pepper) -> None:
+def test_other_options_begin_another_import(store: RegistryStore, path: Path, pepper: Pepper) -> None:
     leave_half(store, path, pepper, *CODES)
 
     report = importing(store, path, pepper, batch="B-9")
@@ -184,7 +210,7 @@ def test_other_options_begin_another_import(store: SqliteRegistry, path: Path, p
 
 @pytest.mark.usefixtures("small_steps")
 def test_another_file_of_the_same_name_leaves_a_stopped_import_alone(
-    store: SqliteRegistry, path: Path, pepper: Pepper
+    store: RegistryStore, path: Path, pepper: Pepper
 ) -> None:
     leave_half(store, path, pepper, *CODES)
     before = path.read_bytes()
@@ -202,7 +228,7 @@ def test_another_file_of_the_same_name_leaves_a_stopped_import_alone(
 
 @pytest.mark.usefixtures("small_steps")
 def test_a_comparison_that_is_killed_loses_no_refusal(
-    store: SqliteRegistry, path: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
+    store: RegistryStore, path: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     importing(store, code_file(path.with_name("first.csv"), *ean_lines("Z1")), pepper)
     leave_half(store, path, pepper, *CODES)
@@ -240,7 +266,7 @@ def second_time_stopped(where: str) -> Callable[..., None]:
 
 @pytest.mark.usefixtures("small_steps")
 def test_with_skip_bad_a_killed_comparison_counts_what_is_left(
-    store: SqliteRegistry, path: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
+    store: RegistryStore, path: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code_file(path, *ean_lines(*CODES))
     with pytest.raises(Stop):
@@ -255,13 +281,15 @@ def test_with_skip_bad_a_killed_comparison_counts_what_is_left(
 
     assert (report.finished, report.codes, report.refused) == (True, 4, 2)
     assert [(batch.name, batch.codes) for batch in store.batches()] == [("codes", 4), ("other", 2)]
-    assert list(contradictions(store.database.connection, quick=False, tell=lambda *_step: None)) == []
+    assert isinstance(store, SqlStore)
+    with store.database.reading() as session:
+        assert list(contradictions(session, quick=False, tell=lambda *_step: None)) == []
 
 
 @pytest.mark.usefixtures("small_steps")
 @pytest.mark.parametrize("lost", ["sorted-000", "reasons.json"])
 def test_an_import_that_has_lost_a_file_is_begun_anew(
-    store: SqliteRegistry, path: Path, pepper: Pepper, lost: str
+    store: RegistryStore, path: Path, pepper: Pepper, lost: str
 ) -> None:
     leave_half(store, path, pepper, *CODES)
     (store.folder / "import-1" / lost).unlink()
@@ -275,12 +303,16 @@ def test_an_import_that_has_lost_a_file_is_begun_anew(
 
 @pytest.mark.usefixtures("small_steps")
 def test_an_import_whose_folder_cannot_be_read_now_is_kept(
-    store: SqliteRegistry, path: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
+    store: RegistryStore, path: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     leave_half(store, path, pepper, *CODES)
 
-    def broken(*_: object, **__: object) -> str:
-        raise OSError(24, "Too many open files")
+    read_text = Path.read_text
+
+    def broken(path: Path, *arguments: Any, **named: Any) -> str:
+        if path.name == "manifest.json":
+            raise OSError(24, "Too many open files")
+        return read_text(path, *arguments, **named)
 
     with monkeypatch.context() as patched:
         patched.setattr("pathlib.Path.read_text", broken)
@@ -293,14 +325,14 @@ def test_an_import_whose_folder_cannot_be_read_now_is_kept(
     assert report.went_on_at is not None
 
 
-def drop_first(store: SqliteRegistry, _path: Path, _pepper: Pepper) -> None:
+def drop_first(store: RegistryStore, _path: Path, _pepper: Pepper) -> None:
     found = store.find_import(1)
     assert found is not None
     drop_import(store, found, progress=lambda *_step: None)
 
 
 def test_whoever_still_takes_a_finished_import_for_one_that_waits_changes_nothing(
-    store: SqliteRegistry, path: Path, pepper: Pepper
+    store: RegistryStore, path: Path, pepper: Pepper
 ) -> None:
     importing(store, code_file(path, *ean_lines("A1")), pepper)
     done = store.find_import(1)
@@ -321,7 +353,7 @@ def test_whoever_still_takes_a_finished_import_for_one_that_waits_changes_nothin
 
 
 def test_a_folder_that_cannot_be_deleted_stops_no_other_import(
-    store: SqliteRegistry, path: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
+    store: RegistryStore, path: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(folder: Path) -> None:
         raise OSError(13, "Permission denied", str(folder))
@@ -338,9 +370,7 @@ def test_a_folder_that_cannot_be_deleted_stops_no_other_import(
 
 
 @pytest.mark.parametrize("kind", [Kind.IMPORT, Kind.MINT])
-def test_the_folder_of_a_mint_is_left_to_the_mint(
-    store: SqliteRegistry, path: Path, pepper: Pepper, kind: Kind
-) -> None:
+def test_the_folder_of_a_mint_is_left_to_the_mint(store: RegistryStore, path: Path, pepper: Pepper, kind: Kind) -> None:
     number = store.start_import(ImportPlan(kind=kind, file="codes.csv", who="lin", why=""))
     store.close_import(number, phase=Phase.FAILED, report={})
     (store.folder / "import-1").mkdir()
@@ -352,7 +382,7 @@ def test_the_folder_of_a_mint_is_left_to_the_mint(
 
 @pytest.mark.usefixtures("small_steps")
 def test_what_a_stopped_import_left_can_come_back_in_another_file(
-    store: SqliteRegistry, path: Path, pepper: Pepper
+    store: RegistryStore, path: Path, pepper: Pepper
 ) -> None:
     leave_half(store, path, pepper, *CODES)
     other = code_file(path.with_name("other.csv"), *ean_lines(*reversed(CODES), status="inactive"))
@@ -366,7 +396,7 @@ def test_what_a_stopped_import_left_can_come_back_in_another_file(
 @pytest.mark.usefixtures("small_steps")
 @pytest.mark.parametrize("skip_bad", [False, True])
 def test_a_stopped_import_finds_what_another_has_brought_meanwhile(
-    store: SqliteRegistry, path: Path, pepper: Pepper, *, skip_bad: bool
+    store: RegistryStore, path: Path, pepper: Pepper, *, skip_bad: bool
 ) -> None:
     code_file(path, *ean_lines(*CODES))
     with pytest.raises(Stop):
@@ -390,7 +420,7 @@ def test_a_stopped_import_finds_what_another_has_brought_meanwhile(
 
 @pytest.mark.usefixtures("small_steps")
 def test_an_import_whose_rows_were_taken_over_stores_all_of_them_again(
-    store: SqliteRegistry, path: Path, pepper: Pepper
+    store: RegistryStore, path: Path, pepper: Pepper
 ) -> None:
     leave_half(store, path, pepper, *CODES)
     other = path.with_name("other.csv")
@@ -406,7 +436,7 @@ def test_an_import_whose_rows_were_taken_over_stores_all_of_them_again(
 
 @pytest.mark.usefixtures("small_steps")
 def test_positions_of_a_batch_are_taken_by_unfinished_imports_too(
-    store: SqliteRegistry, path: Path, pepper: Pepper
+    store: RegistryStore, path: Path, pepper: Pepper
 ) -> None:
     leave_half(store, path, pepper, *CODES)
     other = code_file(path.with_name("other.csv"), *ean_lines("B1", "B2"))
@@ -419,22 +449,22 @@ def test_positions_of_a_batch_are_taken_by_unfinished_imports_too(
 
 
 @pytest.mark.usefixtures("small_steps")
-def test_an_import_whose_folder_is_gone_is_begun_anew(store: SqliteRegistry, path: Path, pepper: Pepper) -> None:
+def test_an_import_whose_folder_is_gone_is_begun_anew(store: RegistryStore, path: Path, pepper: Pepper) -> None:
     leave_half(store, path, pepper, *CODES)
     (store.folder / "import-1" / "manifest.json").unlink()
-    parts = rows_of(store.database.connection, "SELECT id FROM parts")
+    parts = sql(store, "SELECT id FROM parts")
 
     report = importing(store, path, pepper)
 
     assert (report.codes, report.went_on_at) == (6, None)
     assert phases(store) == [Phase.DONE, Phase.DROPPED]
-    assert rows_of(store.database.connection, "SELECT id FROM parts") != parts
+    assert sql(store, "SELECT id FROM parts") != parts
     assert [batch.codes for batch in store.batches()] == [6]
     assert all(found(store, *CODES))
 
 
 @pytest.mark.usefixtures("small_steps")
-def test_an_import_that_is_given_up_leaves_nothing(store: SqliteRegistry, path: Path, pepper: Pepper) -> None:
+def test_an_import_that_is_given_up_leaves_nothing(store: RegistryStore, path: Path, pepper: Pepper) -> None:
     leave_half(store, path, pepper, *CODES)
 
     drop_import(store, store.imports()[0], progress=lambda *_step: None)
@@ -447,7 +477,7 @@ def test_an_import_that_is_given_up_leaves_nothing(store: SqliteRegistry, path: 
 
 
 @pytest.mark.usefixtures("small_steps")
-def test_a_drop_that_is_stopped_can_be_begun_again(store: SqliteRegistry, path: Path, pepper: Pepper) -> None:
+def test_a_drop_that_is_stopped_can_be_begun_again(store: RegistryStore, path: Path, pepper: Pepper) -> None:
     leave_half(store, path, pepper, *CODES)
     with pytest.raises(Stop):
         drop_import(store, store.imports()[0], progress=stop_at("drop", 2))
@@ -460,7 +490,7 @@ def test_a_drop_that_is_stopped_can_be_begun_again(store: SqliteRegistry, path: 
 
 
 @pytest.mark.usefixtures("small_steps")
-def test_part_numbers_never_come_to_mean_something_else(store: SqliteRegistry, path: Path, pepper: Pepper) -> None:
+def test_part_numbers_never_come_to_mean_something_else(store: RegistryStore, path: Path, pepper: Pepper) -> None:
     leave_half(store, path, pepper, *CODES)
     (store.folder / "import-1" / "manifest.json").unlink()
     drop_import(store, store.imports()[0], progress=lambda *_step: None)
@@ -472,7 +502,7 @@ def test_part_numbers_never_come_to_mean_something_else(store: SqliteRegistry, p
     assert found(store, *CODES, "C1") == [None] * 6 + [("other", 1)]
 
 
-def test_a_finished_import_cannot_be_given_up(store: SqliteRegistry, path: Path, pepper: Pepper) -> None:
+def test_a_finished_import_cannot_be_given_up(store: RegistryStore, path: Path, pepper: Pepper) -> None:
     importing(store, code_file(path, *ean_lines("A1")), pepper)
 
     with pytest.raises(Refused, match="the import 1 is done: only one that is not finished can be dropped"):
@@ -483,7 +513,7 @@ def test_a_finished_import_cannot_be_given_up(store: SqliteRegistry, path: Path,
 
 @pytest.mark.usefixtures("small_steps")
 def test_a_product_of_a_stopped_import_can_neither_be_added_nor_is_it_there(
-    store: SqliteRegistry, path: Path, pepper: Pepper
+    store: RegistryStore, path: Path, pepper: Pepper
 ) -> None:
     leave_half(store, path, pepper, *CODES)
     product = store.draft_product("main", *EAN)
@@ -499,27 +529,26 @@ def test_a_product_of_a_stopped_import_can_neither_be_added_nor_is_it_there(
 
 @pytest.mark.usefixtures("small_steps")
 def test_a_registry_that_can_take_no_more_is_told_and_the_import_goes_on_later(
-    store: SqliteRegistry, path: Path, pepper: Pepper
+    store: RegistryStore, path: Path, pepper: Pepper
 ) -> None:
     code_file(path, *ean_lines(*CODES))
-    connection = store.database.connection
 
     def break_it(what: str, done: int, _total: int) -> None:
         if (what, done) == ("load", 2):
-            connection.execute("CREATE TRIGGER t BEFORE INSERT ON codes BEGIN SELECT raise(FAIL, 'x'); END")
+            sql(store, "ALTER TABLE codes RENAME TO lost")
 
     with pytest.raises(StorageError, match="6 codes are read and sorted already: run the same command again to go on"):
         importing(store, path, pepper, progress=break_it)
 
+    sql(store, "ALTER TABLE lost RENAME TO codes")
     assert found(store, *CODES) == [None] * 6
-    connection.execute("DROP TRIGGER t")
     assert importing(store, path, pepper).codes == 6
     assert found(store, *CODES) == [("codes", position) for position in range(1, 7)]
 
 
 @pytest.mark.usefixtures("small_steps")
 def test_a_storage_without_room_for_the_tags_is_told(
-    store: SqliteRegistry, path: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
+    store: RegistryStore, path: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
@@ -535,7 +564,7 @@ def test_a_storage_without_room_for_the_tags_is_told(
 
 @pytest.mark.usefixtures("small_steps")
 def test_the_rows_of_a_stopped_import_do_not_stand_in_the_way_of_a_dry_run(
-    store: SqliteRegistry, path: Path, pepper: Pepper
+    store: RegistryStore, path: Path, pepper: Pepper
 ) -> None:
     leave_half(store, path, pepper, *CODES)
 

@@ -16,16 +16,9 @@ import pytest
 
 from scanhook.errors import PepperMismatch, SchemaMismatch, StorageError
 from scanhook.registry import Action, Change, Order, Product, Scope, import_codes
-from scanhook.registry.sqlite import (
-    FIND_CODE,
-    FIND_MARK,
-    FIND_PART,
-    FIND_PRODUCT,
-    FIND_RANGE,
-    PAGE_OF_CODES,
-    SqliteRegistry,
-)
-from scanhook.registry.sqlite_check import unfinished_imports
+from scanhook.registry.sql_check import unfinished_imports
+from scanhook.registry.sql_products import FIND_PRODUCT
+from scanhook.registry.sqlite import FIND_CODE, FIND_MARK, FIND_PART, FIND_RANGE, PAGE_OF_CODES, SqliteRegistry
 from scanhook.storage import Pepper, rows_of, upgrade
 from tests.registry.codes import CLOCK, EAN, code_file, ean_lines, load
 from tests.storage.old import PRODUCT_ID, make_old_storage
@@ -299,7 +292,7 @@ def test_a_look_up_that_remembers_nothing_reads_each_level_once(
     levels = [" ".join(each.split()) for each in (FIND_PRODUCT, FIND_CODE, FIND_PART, FIND_RANGE, FIND_MARK)]
     assert (begin, statements[0], commit) == ("BEGIN", "PRAGMA data_version", "COMMIT")
     assert statements[-5:] == levels
-    assert len(statements) == 8  # with the versions of schema and pepper
+    assert len(statements) == 9  # with the version of the schema, the pepper, and whether it was moved
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from scanhook.storage import Pepper
+from scanhook.storage import Pepper, Session
 from scanhook.storage.checking import Finding, check_file
 from scanhook.storage.files import STORE_FILES, Telling
 
@@ -20,11 +20,11 @@ def storage(tmp_path: Path, empty_storage: Path) -> Path:
     return Path(shutil.copytree(empty_storage, tmp_path / "data"))
 
 
-def nothing_wrong(connection: apsw.Connection, *, quick: bool, tell: Telling) -> Iterator[str]:
+def nothing_wrong(session: Session, /, *, quick: bool, tell: Telling) -> Iterator[str]:
     return iter(())
 
 
-def two_things_wrong(connection: apsw.Connection, *, quick: bool, tell: Telling) -> Iterator[str]:
+def two_things_wrong(session: Session, /, *, quick: bool, tell: Telling) -> Iterator[str]:
     return iter(("ghosts: 1", f"quick: {quick}"))
 
 
@@ -32,7 +32,13 @@ def look(storage: Path, pepper: Pepper, *, wrong: bool = False, quick: bool = Fa
     contradictions = two_things_wrong if wrong else nothing_wrong
     return list(
         check_file(
-            REGISTRY, storage, pepper=pepper, quick=quick, contradictions=contradictions, tell=lambda _w, _d, _o: None
+            REGISTRY,
+            storage,
+            pepper=pepper,
+            quick=quick,
+            contradictions=contradictions,
+            one_state=True,
+            tell=lambda _w, _d, _o: None,
         )
     )
 
@@ -104,3 +110,32 @@ def test_a_file_that_cannot_be_opened_is_a_fault(storage: Path, pepper: Pepper) 
             fault=f"{storage}/registry.db: it is not a database: restore it from a backup, or move it out of the way",
         )
     ]
+
+
+@pytest.mark.parametrize("one_state", [True, False])
+def test_rows_are_looked_at_as_they_were_at_one_moment_where_that_is_asked(
+    storage: Path, pepper: Pepper, *, one_state: bool
+) -> None:
+    counts: list[int] = []
+
+    def count_twice(session: Session, /, *, quick: bool, tell: Telling) -> Iterator[str]:
+        for _ in range(2):
+            counts.append(session.value("SELECT count(*) FROM changes"))
+            run(
+                storage / REGISTRY.name,
+                "INSERT INTO changes (at, who, why, action, level, codes) VALUES (1, 'ann', '', 'recall', 'batch', 0)",
+            )
+        yield from ()
+
+    list(
+        check_file(
+            REGISTRY,
+            storage,
+            pepper=pepper,
+            quick=False,
+            contradictions=count_twice,
+            one_state=one_state,
+            tell=lambda _w, _d, _o: None,
+        )
+    )
+    assert counts == ([0, 0] if one_state else [0, 1])

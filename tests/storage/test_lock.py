@@ -8,8 +8,8 @@ import apsw
 import pytest
 
 from scanhook.errors import Refused, StorageError
-from scanhook.storage import Pepper, SqliteDatabase
-from scanhook.storage.lock import alone_with, settle, use_storage
+from scanhook.storage import Pepper, SqliteDatabase, StorageUrl
+from scanhook.storage.lock import alone_with, settle, use_files, use_storage
 
 IN_USE = "the service or a command has .* open: stop the service, wait for imports, and run this again"
 
@@ -20,7 +20,7 @@ def hold_alone(folder: Path) -> None:
 
 
 def test_many_use_a_storage_at_once_and_nobody_exchanges_its_files_meanwhile(tmp_path: Path) -> None:
-    first, second = use_storage(tmp_path), use_storage(tmp_path)
+    first, second = use_files(tmp_path), use_files(tmp_path)
     for one in (first, second):
         with pytest.raises(Refused, match=IN_USE):
             hold_alone(tmp_path)
@@ -32,15 +32,15 @@ def test_many_use_a_storage_at_once_and_nobody_exchanges_its_files_meanwhile(tmp
 def test_nobody_uses_a_storage_whose_files_are_being_exchanged(tmp_path: Path) -> None:
     with alone_with(tmp_path):
         with pytest.raises(Refused, match="is being restored or upgraded: try again when that has ended"):
-            use_storage(tmp_path)
+            use_files(tmp_path)
         with pytest.raises(Refused, match=IN_USE):
             hold_alone(tmp_path)
 
-    use_storage(tmp_path).close()
+    use_files(tmp_path).close()
 
 
 def test_a_worker_holds_the_storage_after_its_master_has_gone(tmp_path: Path) -> None:
-    master = use_storage(tmp_path)
+    master = use_files(tmp_path)
     held = master._descriptor
     assert held is not None
     command = [sys.executable, "-c", "import sys; sys.stdin.read()"]
@@ -55,11 +55,11 @@ def test_a_worker_holds_the_storage_after_its_master_has_gone(tmp_path: Path) ->
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"storage\.lock: No such file or directory"):
-        use_storage(tmp_path / "gone")
+        use_files(tmp_path / "gone")
 
 
 def test_the_lock_is_private(tmp_path: Path) -> None:
-    use_storage(tmp_path).close()
+    use_files(tmp_path).close()
 
     assert (tmp_path / "storage.lock").stat().st_mode & 0o777 == 0o600
 
@@ -96,3 +96,28 @@ def test_a_file_that_cannot_be_settled_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(StorageError, match="it is not a database"):
         settle(tmp_path / "journal.db")
+
+
+def test_a_storage_in_files_is_held_by_its_url(tmp_path: Path) -> None:
+    held = use_storage(StorageUrl(engine="sqlite", folder=tmp_path))
+    with pytest.raises(Refused, match=IN_USE):
+        hold_alone(tmp_path)
+
+    held.close()
+
+    hold_alone(tmp_path)
+
+
+def test_a_storage_on_a_server_has_nothing_to_hold_but_a_private_folder_here(tmp_path: Path) -> None:
+    use_storage(StorageUrl.parse("postgresql://scanhook@db.example/scanhook", base=tmp_path / "house")).close()
+
+    assert [path.name for path in (tmp_path / "house").iterdir()] == ["data"]
+    assert (tmp_path / "house" / "data").stat().st_mode & 0o777 == 0o700
+    assert list((tmp_path / "house" / "data").iterdir()) == []
+
+
+def test_a_folder_on_this_machine_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "house").write_text("not a folder")
+
+    with pytest.raises(StorageError, match="house/data: Not a directory"):
+        use_storage(StorageUrl.parse("postgresql://scanhook@db.example/scanhook", base=tmp_path / "house"))

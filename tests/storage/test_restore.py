@@ -13,7 +13,7 @@ import pytest
 from scanhook.errors import PepperMismatch, Refused, StorageError
 from scanhook.storage import Pepper, StorageUrl, rows_of
 from scanhook.storage.backup import make_backup
-from scanhook.storage.lock import use_storage
+from scanhook.storage.lock import use_files
 from scanhook.storage.restore import Restored, restore_backup
 from tests.storage.old import AT, make_old_storage
 
@@ -280,7 +280,7 @@ def test_the_interrupted_restore_of_one_backup_is_finished_before_another_begins
 
 
 def test_a_storage_in_use_is_left_alone(storage: Path, backup: Path, pepper: Pepper) -> None:
-    service = use_storage(storage)
+    service = use_files(storage)
     with pytest.raises(Refused, match="stop the service, wait for imports, and run this again"):
         restore(backup, storage, pepper)
     service.close()

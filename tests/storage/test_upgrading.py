@@ -10,7 +10,7 @@ from scanhook.errors import PepperMismatch, Refused, SchemaMismatch, StorageErro
 from scanhook.journal import open_journal
 from scanhook.registry import RegistryStore, State, open_registry
 from scanhook.storage import Pepper, StorageUrl
-from scanhook.storage.lock import use_storage
+from scanhook.storage.lock import use_files
 from scanhook.storage.upgrading import Upgraded, upgrade_storage
 from tests.storage.old import AT, PRODUCT_ID, make_old_storage
 
@@ -33,6 +33,10 @@ def storage(tmp_path: Path, pepper: Pepper) -> Path:
     return tmp_path / "data"
 
 
+def sqlite(folder: Path) -> StorageUrl:
+    return StorageUrl(engine="sqlite", folder=folder)
+
+
 def versions(folder: Path) -> dict[str, int]:
     found = {}
     for path in sorted(folder.glob("*.db")):
@@ -48,7 +52,7 @@ def state_of(registry: RegistryStore, ext_info: str) -> tuple[str, int, State] |
 
 
 def test_codes_are_found_and_judged_as_before(storage: Path, pepper: Pepper) -> None:
-    assert upgrade_storage(storage, pepper=pepper) == UPGRADED
+    assert upgrade_storage(sqlite(storage), pepper=pepper) == UPGRADED
 
     registry = open_registry(StorageUrl(engine="sqlite", folder=storage), pepper=pepper, clock=FixedClock(AT))
     found = {name: state_of(registry, name) for name in ("GENUINE0001", "GENUINE0002", "PRINTED0003", "COPIED99999")}
@@ -62,7 +66,7 @@ def test_codes_are_found_and_judged_as_before(storage: Path, pepper: Pepper) -> 
 
 
 def test_scans_and_their_counts_are_as_before(storage: Path, pepper: Pepper) -> None:
-    upgrade_storage(storage, pepper=pepper)
+    upgrade_storage(sqlite(storage), pepper=pepper)
 
     journal = open_journal(StorageUrl(engine="sqlite", folder=storage), pepper=pepper)
     tally = journal.tally(pepper.tag(PRODUCT_ID, "GENUINE0001"))
@@ -73,29 +77,29 @@ def test_scans_and_their_counts_are_as_before(storage: Path, pepper: Pepper) -> 
 
 
 def test_it_can_be_run_again_even_while_the_service_runs(storage: Path, pepper: Pepper) -> None:
-    upgrade_storage(storage, pepper=pepper)
-    service = use_storage(storage)
+    upgrade_storage(sqlite(storage), pepper=pepper)
+    service = use_files(storage)
 
-    assert upgrade_storage(storage, pepper=pepper) == UP_TO_DATE
+    assert upgrade_storage(sqlite(storage), pepper=pepper) == UP_TO_DATE
 
     service.close()
 
 
 def test_an_office_that_is_made_is_private(storage: Path, pepper: Pepper) -> None:
-    upgrade_storage(storage, pepper=pepper)
+    upgrade_storage(sqlite(storage), pepper=pepper)
 
     assert (storage / "office.db").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_storage_in_use_is_left_alone(storage: Path, pepper: Pepper) -> None:
-    service = use_storage(storage)
+    service = use_files(storage)
     with pytest.raises(Refused, match="stop the service, wait for imports, and run this again"):
-        upgrade_storage(storage, pepper=pepper)
+        upgrade_storage(sqlite(storage), pepper=pepper)
     service.close()
     old_service = apsw.Connection(str(storage / "registry.db"))
     old_service.execute("SELECT * FROM meta").fetchall()
     with pytest.raises(Refused, match="stop the service, wait for imports, and run this again"):
-        upgrade_storage(storage, pepper=pepper)
+        upgrade_storage(sqlite(storage), pepper=pepper)
     old_service.close()
 
     assert versions(storage) == {"journal.db": 1, "registry.db": 1}
@@ -113,10 +117,10 @@ def test_an_upgrade_that_fails_leaves_its_file_as_it_was_and_can_be_run_again(
             lambda package: broken if package == "scanhook.registry" else schema_of(package),
         )
         with pytest.raises(StorageError, match=r"registry\.db: no such table: nowhere"):
-            upgrade_storage(storage, pepper=pepper)
+            upgrade_storage(sqlite(storage), pepper=pepper)
 
     assert versions(storage) == {"journal.db": 2, "office.db": 1, "registry.db": 1}
-    assert upgrade_storage(storage, pepper=pepper)[2] == UPGRADED[2]
+    assert upgrade_storage(sqlite(storage), pepper=pepper)[2] == UPGRADED[2]
 
 
 def test_a_newer_storage_is_left_alone(storage: Path, pepper: Pepper) -> None:
@@ -125,14 +129,14 @@ def test_a_newer_storage_is_left_alone(storage: Path, pepper: Pepper) -> None:
     connection.close()
 
     with pytest.raises(SchemaMismatch, match="install the version that made it"):
-        upgrade_storage(storage, pepper=pepper)
+        upgrade_storage(sqlite(storage), pepper=pepper)
 
     assert versions(storage)["registry.db"] == 1
 
 
 def test_another_pepper_upgrades_nothing(storage: Path) -> None:
     with pytest.raises(PepperMismatch, match="put back the pepper that belongs to this storage"):
-        upgrade_storage(storage, pepper=OTHER_PEPPER)
+        upgrade_storage(sqlite(storage), pepper=OTHER_PEPPER)
 
     assert versions(storage) == {"journal.db": 1, "registry.db": 1}
 
@@ -142,6 +146,6 @@ def test_a_file_that_is_lost_is_never_made_anew(storage: Path, pepper: Pepper, n
     (storage / name).unlink()
 
     with pytest.raises(StorageError, match=rf"{name} is missing: is the disk mounted\?"):
-        upgrade_storage(storage, pepper=pepper)
+        upgrade_storage(sqlite(storage), pepper=pepper)
 
     assert not (storage / name).exists()

@@ -14,6 +14,7 @@ __all__ = ["SCHEMA", "Address"]
 SCHEMA = "scanhook"
 """Every table of ours lies in it, so that the database may hold others."""
 
+_NAME = "scanhook"
 _CONNECT_TIMEOUT_S = 2
 """For each host of the URL; libpq takes no less."""
 _ASKED = {
@@ -34,7 +35,6 @@ _ASKED = {
     "client_min_messages": "warning",
 }
 _DEFAULTS = {
-    "application_name": "scanhook",
     # Of several hosts, the one that is the primary; a standby could only read.
     "target_session_attrs": "read-write",
     "keepalives_idle": "15",
@@ -42,6 +42,10 @@ _DEFAULTS = {
     "keepalives_count": "3",
     "tcp_user_timeout": "5000",
 }
+_UNREADABLE = (
+    "storage.url cannot be read: write postgresql://USER:PASSWORD@HOST:5432/DATABASE, with %XX in the place of "
+    "characters like @ : / ? # in user and password"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,17 +68,24 @@ class Address:
         try:
             said = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
         except psycopg.ProgrammingError:
-            # libpq's own sentence quotes the URL, and with it the password.
-            raise SettingsError(
-                "storage.url cannot be read: write postgresql://USER:PASSWORD@HOST:5432/DATABASE, with %XX in the "
-                "place of characters like @ : / ? # in user and password"
-            ) from None
+            raise SettingsError(_UNREADABLE) from None  # libpq's own sentence quotes the URL, and with it the password
+        if _is_torn(said):
+            raise SettingsError(_UNREADABLE)
         if not said.get("dbname"):
             raise SettingsError("storage.url names no database: postgresql://USER@HOST/DATABASE")
         options = " ".join([said.pop("options", ""), *(f"-c {name}={_quoted(v)}" for name, v in _ASKED.items())])
         said.setdefault("connect_timeout", str(_CONNECT_TIMEOUT_S))
+        # By its beginning an upgrade knows who else is there.
+        name = said.pop("application_name", "")
+        said["application_name"] = name if name.startswith(_NAME) else f"{_NAME} {name}".strip()
         conninfo = make_conninfo(**{**_DEFAULTS, **said}, options=options.strip())
         return cls(place=_place(said), conninfo=conninfo)
+
+
+def _is_torn(said: dict[str, str]) -> bool:
+    """Tell whether a password that was not quoted has got into what people are told: the host, the port, the name."""
+    ports = said.get("port", "").split(",")
+    return any("@" in said.get(part, "") for part in ("host", "dbname")) or any(p and not p.isdecimal() for p in ports)
 
 
 def _quoted(value: str) -> str:

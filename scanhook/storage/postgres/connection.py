@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg import RawCursor, adapt
 from psycopg.abc import PQGen
-from psycopg.pq import Format
+from psycopg.pq import ExecStatus, Format
 from psycopg.types.numeric import Int8BinaryDumper
 
+from scanhook.storage.postgres.columns import COLUMN_DUMPERS
 from scanhook.storage.postgres.wording import Hung
 
 __all__ = ["PostgresConnection", "PostgresSession", "adapted", "translated"]
@@ -60,7 +61,8 @@ class PostgresSession:
     def rows(self, statement: str, bindings: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         """Run one statement, and return its rows."""
         cursor = self.connection.execute(translated(statement), bindings)
-        return cursor.fetchall() if cursor.description else []
+        # Not `cursor.description`, which makes an object of every column, every time.
+        return cursor.fetchall() if cursor.pgresult and cursor.pgresult.status == ExecStatus.TUPLES_OK else []
 
     def value(self, statement: str, bindings: tuple[object, ...] = ()) -> Any:
         """Run one statement, and return the first value of its first row."""
@@ -118,6 +120,7 @@ class _WholeNumber(adapt.Loader):
 def adapted(connection: PostgresConnection) -> None:
     """Let a connection speak as the tables do."""
     connection.cursor_factory = RawCursor
-    for kind, dumper in ((int, _Int), (bool, _Bool)):
+    dumpers: tuple[tuple[type, type[adapt.Dumper]], ...] = ((int, _Int), (bool, _Bool), *COLUMN_DUMPERS)
+    for kind, dumper in dumpers:
         connection.adapters.register_dumper(kind, dumper)
     connection.adapters.register_loader("numeric", _WholeNumber)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import NoReturn
+from typing import NoReturn, TypeVar
+
+import psycopg
+from psycopg_pool import PoolTimeout, TooManyRequests
 
 from scanhook.errors import PepperMismatch, SchemaMismatch, StorageError, StorageMoved
-from scanhook.storage.database import Session, moved
+from scanhook.storage.database import Session, filling, moved
 from scanhook.storage.pepper import Pepper
 from scanhook.storage.postgres.address import Address
 from scanhook.storage.postgres.connection import PostgresConnection, PostgresSession
 from scanhook.storage.postgres.pool import Connections
-from scanhook.storage.postgres.tables import ensure_tables, misfit, schema_of
-from scanhook.storage.postgres.wording import wording
+from scanhook.storage.postgres.tables import FILLING, ROOMS, check_tables, misfit, schema_of
+from scanhook.storage.postgres.wording import is_lost, wording
 
 __all__ = ["LOCK_CLASS", "READ_S", "ROOMS", "SCAN_S", "PostgresDatabase"]
 
@@ -24,9 +28,9 @@ READ_S = 30.0
 """For what staff ask, and for changes."""
 LOCK_CLASS = 0x5CA9
 """The first half of the advisory locks by which the rooms' writers know each other."""
-ROOMS = ("registry", "journal", "office")
 
 _STANDING = "SELECT value FROM meta WHERE name = ?"
+T = TypeVar("T")
 
 
 class PostgresDatabase:
@@ -37,7 +41,7 @@ class PostgresDatabase:
     :param most: how many connections this process may have to the database.
     :raises PepperMismatch: when the database was made with another pepper.
     :raises SchemaMismatch: when the room's tables were made by another version.
-    :raises StorageError: when it cannot be reached, or is not durable.
+    :raises StorageError: when it cannot be reached, holds no storage, or is not durable.
     """
 
     waits = True
@@ -51,7 +55,7 @@ class PostgresDatabase:
         self.connections = Connections.shared(address, most=most)
         self._local = threading.local()
         with self.connections.apart(within_s=READ_S) as connection:
-            ensure_tables(connection, room=room, package=package, pepper=pepper, place=self.name)
+            check_tables(connection, room=room, package=package, pepper=pepper, place=self.name)
 
     @property
     def standing(self) -> str:
@@ -66,7 +70,7 @@ class PostgresDatabase:
             with wording(self.name):
                 yield current
             return
-        with self.connections.connection(user=self, within_s=within_s) as connection:
+        with self._connection(within_s=within_s) as connection:
             yield PostgresSession(connection)
 
     def reading(self) -> AbstractContextManager[PostgresSession]:
@@ -80,20 +84,24 @@ class PostgresDatabase:
             with self.session(within_s=READ_S) as session:
                 yield session
             return
-        with self._transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", within_s=READ_S) as session:
+        with self.transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", within_s=READ_S) as session:
             yield session
 
     @contextmanager
     def writing(self) -> Iterator[PostgresSession]:
         """Give a session inside a transaction that is the only one of its kind in this room."""
-        with self._transaction("BEGIN", within_s=READ_S) as session:
+        with self.transaction(within_s=READ_S) as session:
             session.value("SELECT pg_advisory_xact_lock(?::int, ?::int)", (LOCK_CLASS, self._number))
             self.check_ours(session)
             yield session
 
     @contextmanager
-    def _transaction(self, begin: str, *, within_s: float) -> Iterator[PostgresSession]:
-        with self.connections.connection(user=self, within_s=within_s) as connection:
+    def transaction(self, begin: str = "BEGIN", *, within_s: float) -> Iterator[PostgresSession]:
+        """Give a session inside a transaction, beside which there may be others; see also :meth:`writing`.
+
+        :param within_s: the time for all of it.
+        """
+        with self._connection(within_s=within_s) as connection:
             connection.execute(begin)
             session = PostgresSession(connection)
             self._local.session = session
@@ -105,6 +113,52 @@ class PostgresDatabase:
                 raise
             finally:
                 self._local.session = None
+
+    @contextmanager
+    def on(self, connection: PostgresConnection) -> Iterator[None]:
+        """Let all that this thread does in this room be done on a connection of its own.
+
+        For work that must not go on without a lock which that connection holds: when it is cut, everything fails.
+        """
+        self._local.own = connection
+        try:
+            yield
+        finally:
+            self._local.own = None
+
+    @contextmanager
+    def _connection(self, *, within_s: float) -> Iterator[PostgresConnection]:
+        own: PostgresConnection | None = getattr(self._local, "own", None)
+        if own is None:
+            with self.connections.connection(user=self, within_s=within_s) as connection:
+                yield connection
+            return
+        with wording(self.name):
+            own.until = time.monotonic() + within_s
+            try:
+                yield own
+            finally:
+                own.until = float("inf")
+
+    def retrying(self, call: Callable[[float], T], *, within_s: float) -> T:
+        """Run a call, and once more when it has lost its connection: then it gets a fresh one.
+
+        A connection that lay in the pool while the server was restarted, or another became the primary, is only known
+        to be lost once it is used.
+
+        :param call: gets the seconds that it has. It may be run twice: also where it had committed, and only the
+            answer was lost.
+        :param within_s: the time for both.
+        :raises StorageError: when the second was lost too, or no time is left; and for whatever else the call raises.
+        """
+        until = time.monotonic() + within_s
+        try:
+            return call(within_s)
+        except StorageError as error:
+            left_s = until - time.monotonic()
+            if left_s <= 0 or not _has_lost(error) or getattr(self._local, "own", None) is not None:
+                raise
+        return call(left_s)
 
     def check_ours(self, session: Session) -> None:
         """Find out whether the tables are still ours."""
@@ -122,6 +176,8 @@ class PostgresDatabase:
         version, _, rest = found.partition("/")
         if version == "moved":
             raise StorageMoved(moved(self.name, rest))
+        if version == FILLING:
+            raise StorageError(filling(self.name, rest))
         if not version.isdecimal():
             raise StorageError(f"{self.name} holds no {self.room} of scanhook's any more: restore it from a backup")
         if rest != self._pepper.id:
@@ -138,12 +194,13 @@ class PostgresDatabase:
         with self.reading() as session:
             ((version, synchronous, fsync, standbys),) = session.rows(
                 "SELECT current_setting('server_version'), current_setting('synchronous_commit'), "
-                "current_setting('fsync'), (SELECT count(*) FROM pg_stat_replication WHERE sync_state <> 'async')"
+                "current_setting('fsync'), CASE WHEN pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') "
+                "THEN (SELECT count(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')) END"
             )
-        return (
-            f"PostgreSQL {version}, fsync {fsync}, synchronous_commit {synchronous}, "
-            f"{standbys} synchronous {'standby' if standbys == 1 else 'standbys'}"
-        )
+        said = f"PostgreSQL {version}, fsync {fsync}, synchronous_commit {synchronous}"
+        if standbys is None:  # only who may read the server's statistics sees them
+            return said
+        return f"{said}, {standbys} synchronous {'standby' if standbys == 1 else 'standbys'}"
 
     def wording(self) -> AbstractContextManager[None]:
         """Turn psycopg's errors into a :class:`StorageError`."""
@@ -157,3 +214,9 @@ class PostgresDatabase:
 def _roll_back(connection: PostgresConnection) -> None:
     if not connection.closed:
         connection.rollback()
+
+
+def _has_lost(error: StorageError) -> bool:
+    cause = error.__cause__
+    # That no connection came free is no loss: whoever waits longer only makes it worse.
+    return isinstance(cause, psycopg.Error) and not isinstance(cause, PoolTimeout | TooManyRequests) and is_lost(cause)

@@ -1,7 +1,7 @@
 """The connections of one process to one database: shared by all rooms, made when they are needed.
 
-While the server is away, whoever asks is refused at once, but for one in each quarter of a second who finds out whether
-it is back: scans that cannot be judged must not pile up.
+While the server is away, whoever asks is refused at once, and a thread finds out every quarter of a second whether it
+is back: scans that cannot be judged must not pile up.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakSet
 
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
@@ -20,15 +21,13 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from scanhook.errors import StorageError
 from scanhook.storage.postgres.address import Address
 from scanhook.storage.postgres.connection import PostgresConnection, adapted
-from scanhook.storage.postgres.wording import is_lost, sentence, wording
+from scanhook.storage.postgres.wording import Hung, is_lost, sentence, wording
 
 __all__ = ["CONNECT_WAIT_S", "Connections"]
 
 CONNECT_WAIT_S = 1.0
 """How long one waits for a connection that is free."""
-_TRY_EVERY_S = 0.25
-_RECONNECT_S = 3.0
-_WAITING_MAX = 64
+_LOOK_EVERY_S = 0.25
 _SHARED: dict[tuple[str, int], Connections] = {}
 _SHARED_LOCK = threading.Lock()
 
@@ -45,7 +44,8 @@ class Connections:
         self._lock = threading.Lock()
         self._pool: ConnectionPool[PostgresConnection] | None = None
         self._why: psycopg.Error | None = None
-        self._next_try = 0.0
+        self._looks = False
+        self._opened_ones: WeakSet[PostgresConnection] = WeakSet()
 
     @classmethod
     def shared(cls, address: Address, *, most: int) -> Connections:
@@ -74,6 +74,8 @@ class Connections:
             except psycopg.Error as error:
                 if is_lost(error) or connection.broken:
                     self._lose(pool, connection)
+                if isinstance(error, Hung):
+                    self._why = error  # the others need not find out for themselves
                 raise
             finally:
                 connection.until = float("inf")
@@ -109,6 +111,7 @@ class Connections:
     def forget(self) -> None:
         """Let go of everything, after a fork: a connection must not be used on its far side."""
         self._lock, self._pool, self._users, self._why = threading.Lock(), None, set(), None
+        self._looks, self._opened_ones = False, WeakSet()
 
     def _opened(self, user: object) -> ConnectionPool[PostgresConnection]:
         with self._lock:
@@ -127,8 +130,9 @@ class Connections:
             open=True,
             configure=adapted,
             timeout=CONNECT_WAIT_S,
-            max_waiting=_WAITING_MAX,
-            reconnect_timeout=_RECONNECT_S,
+            # Whoever gave up waiting is still counted there: a limit would be reached by them, once and for all.
+            max_waiting=0,
+            reconnect_timeout=0,
             num_workers=2,
             name="scanhook",
         )
@@ -146,25 +150,47 @@ class Connections:
                     ours._why = error
                     raise
                 ours._why = None
+                with ours._lock:
+                    ours._opened_ones.add(opened)
                 return opened
 
         return Watched
 
     def _taken(self, pool: ConnectionPool[PostgresConnection], wait_s: float) -> PostgresConnection:
-        if self._why is not None and not pool.get_stats()["pool_available"]:
-            now = time.monotonic()
-            with self._lock:
-                refused = now < self._next_try
-                if not refused:
-                    self._next_try = now + _TRY_EVERY_S
-            if refused:
-                raise self._refusal()
+        # Where the server only has no room for more, those that are open go on.
+        if self._why is not None and not self._any_open():
+            self._look_out(pool)
+            raise self._refusal()
         try:
             return pool.getconn(timeout=wait_s)
         except PoolTimeout:
-            if self._why is None:
-                raise
-            raise self._refusal() from None
+            if self._why is not None:
+                raise self._refusal() from None
+            if not self._any_open():
+                raise Hung("the server did not answer in time") from None
+            raise
+
+    def _look_out(self, pool: ConnectionPool[PostgresConnection]) -> None:
+        """Let a thread find out when the server is back, unless one does."""
+        with self._lock:
+            if self._looks:
+                return
+            self._looks = True
+        threading.Thread(target=self._look, args=(pool,), name="scanhook-looks-out", daemon=True).start()
+
+    def _look(self, pool: ConnectionPool[PostgresConnection]) -> None:
+        try:
+            while self._why is not None and not pool.closed:
+                try:
+                    pool.connection_class.connect(self._address.conninfo).close()
+                except psycopg.Error:
+                    time.sleep(_LOOK_EVERY_S)
+        finally:
+            self._looks = False
+
+    def _any_open(self) -> bool:
+        with self._lock:
+            return not all(connection.closed for connection in self._opened_ones)
 
     def _refusal(self) -> StorageError:
         why = self._why

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -42,6 +43,40 @@ _REMEDIES: tuple[tuple[type[Exception], str], ...] = (
     (errors.IndexCorrupted, "an index is damaged: rebuild it with REINDEX, and see `scanhook storage check`"),
 )  # fmt: skip
 
+# A refusal of a connection has no SQLSTATE, only a sentence in the server's language: English or Chinese.
+_REFUSALS: tuple[tuple[str, str], ...] = (
+    (
+        r"database \"(.*)\" does not exist|数据库 *\"(.*)\" *不存在",
+        "there is no such database: make it with `createdb --encoding UTF8 --template template0 --owner USER {}`",
+    ),
+    (
+        r"password authentication failed|no password supplied|认证失败",
+        "the server refuses scanhook's user or password: are characters like @ : / ? # in them written as %XX?",
+    ),
+    (
+        r"role \"(.*)\" (?:does not exist|is not permitted)|角色 *\"(.*)\" *不",
+        "the server knows no such user, or does not let it log in: make it with `createuser --login --pwprompt {}`",
+    ),
+    (
+        r"permission denied for database \"(.*)\"|对数据库 *\"?(.*?)\"? *权限不够",
+        'scanhook\'s user may not connect: let the superuser run `GRANT CONNECT ON DATABASE "{}" TO "USER";`',
+    ),
+    (
+        r"pg_hba\.conf",
+        "the server lets nobody in from this machine as this user: add a line to its pg_hba.conf, and reload it",
+    ),
+    (
+        r"too many (?:clients|connections)|connection slots are reserved|连接(?:槽|位置|数)|太多",
+        "the server has no connection left: raise max_connections, or lower our `connections`",
+    ),
+    (
+        r"system is (?:starting up|shutting down|not yet accepting|not accepting|in recovery)|数据库系统",
+        "the server is starting or stopping: try again",
+    ),
+)
+_HOST_FAILED = re.compile(r"^- host: '([^']*)', port: '?(\w*)'?, hostaddr: (?:'[^']*'|None): (.*)$", re.MULTILINE)
+_AT_SERVER = re.compile(r"^connection (?:failed|is bad|timeout expired): (?:connection to server .*? failed: )?")
+
 
 @contextmanager
 def wording(place: str) -> Iterator[None]:
@@ -69,6 +104,29 @@ def sentence(error: psycopg.Error) -> str:
         if isinstance(error, kind):
             return remedy
     if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
-        said = str(error).strip().splitlines()
-        return f"the server cannot be reached ({said[0] if said else 'no reason given'}): is it running?"
+        return _unconnected(str(error))
     return f"{error.diag.message_primary or type(error).__name__} (SQLSTATE {error.sqlstate})"
+
+
+def _unconnected(said: str) -> str:
+    """Say why no connection came about, or why one broke.
+
+    :param said: by libpq: one sentence, or one for each host of the URL.
+    """
+    hosts = _HOST_FAILED.findall(said)
+    first = _reason((said.strip().splitlines() or ["no reason given"])[0])
+    reasons = [_reason(reason) for _, _, reason in hosts] or [first]
+    for pattern, remedy in _REFUSALS:
+        for reason in reasons:
+            if found := re.search(pattern, reason):
+                return remedy.format(*filter(None, found.groups()))
+    if hosts:
+        each = "; ".join(f"{host}:{port}: {reason}" for (host, port, _), reason in zip(hosts, reasons, strict=True))
+        return f"none of the servers is a primary that answers ({each})"
+    if re.search(r"read-only|hot standby|recovery", first):
+        return f"the server is no primary ({first}): let `[storage] url` name the primary, and its standbys behind it"
+    return f"the server cannot be reached ({first}): is it running, and `[storage] url` right?"
+
+
+def _reason(said: str) -> str:
+    return _AT_SERVER.sub("", said).strip()

@@ -1,11 +1,19 @@
--- The office: what the house itself needs to work, apart from codes and scans.
+-- The office: what the house itself needs to work, apart from codes and scans. Text that is a key, or is put in order,
+-- is compared byte by byte, as SQLite does.
+
+-- What the holder of a lease has written into it for the next one. Who holds it is told by an advisory lock of the
+-- holder's session, which goes with its connection, and never by this table.
+CREATE TABLE leases (
+  name TEXT COLLATE "C" PRIMARY KEY,
+  text TEXT NOT NULL
+);
 
 -- `id` is the public part of the key and `digest` the keyed hash of the whole. Times are seconds since 1970. A revoked
 -- key stays, and its name may be given to another.
 CREATE TABLE api_keys (
   id           TEXT COLLATE "C" PRIMARY KEY,
   name         TEXT COLLATE "C" NOT NULL,
-  scope        TEXT COLLATE "C" NOT NULL,
+  scope        TEXT NOT NULL,
   digest       BYTEA NOT NULL,
   created_at   BIGINT NOT NULL,
   last_used_at BIGINT,
@@ -27,9 +35,9 @@ CREATE TABLE access_tokens (
 CREATE TABLE live_goods (
   app_id     TEXT COLLATE "C" NOT NULL,
   goods_id   TEXT COLLATE "C" NOT NULL,
-  audit_id   TEXT COLLATE "C",
-  name       TEXT COLLATE "C" NOT NULL,
-  errcode    BIGINT NOT NULL,
+  audit_id   TEXT,
+  name       TEXT NOT NULL,
+  errcode    INTEGER NOT NULL,
   added_at   BIGINT NOT NULL,
   deleted_at BIGINT,
   PRIMARY KEY (app_id, goods_id)
@@ -46,16 +54,17 @@ CREATE TABLE wechat_calls (
 
 -- What WeChat's five product systems know, in one table. `owner` is the app id or corp id there; `price` is in fen; what
 -- a system does not give is NULL. `revision` tells its reader whether the details must be asked for again. `seen_in` is
--- the sync that saw it last. Times are seconds since 1970.
+-- the sync that saw it last. Times are seconds since 1970. A name is searched in lower case, which "C" makes of ASCII
+-- letters only, as SQLite does.
 CREATE TABLE catalog (
   system     TEXT COLLATE "C" NOT NULL,
   owner      TEXT COLLATE "C" NOT NULL,
   id         TEXT COLLATE "C" NOT NULL,
   name       TEXT COLLATE "C",
   price      BIGINT,
-  image      TEXT COLLATE "C",
-  state      TEXT COLLATE "C",
-  revision   TEXT COLLATE "C",
+  image      TEXT,
+  state      TEXT,
+  revision   TEXT,
   first_seen BIGINT NOT NULL,
   seen_at    BIGINT NOT NULL,
   seen_in    BIGINT NOT NULL,
@@ -71,8 +80,8 @@ CREATE TABLE catalog_syncs (
   started_at  BIGINT NOT NULL,
   finished_at BIGINT,
   failed_at   BIGINT,
-  why         TEXT COLLATE "C",
-  place       TEXT COLLATE "C" NOT NULL DEFAULT '',
+  why         TEXT,
+  place       TEXT NOT NULL DEFAULT '',
   seen        BIGINT NOT NULL DEFAULT 0,
   added       BIGINT NOT NULL DEFAULT 0,
   changed     BIGINT NOT NULL DEFAULT 0,
@@ -92,6 +101,6 @@ CREATE TABLE catalog_ties (
 
 -- How far the journal was looked through for the outcomes of reviews.
 CREATE TABLE catalog_reviews (
-  one    BIGINT PRIMARY KEY CHECK (one = 1),
+  one    INTEGER PRIMARY KEY CHECK (one = 1),
   number BIGINT NOT NULL
 );

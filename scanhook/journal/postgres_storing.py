@@ -1,0 +1,298 @@
+"""How PostgreSQL stores scans: any number of them in one transaction, with two round trips in the usual case.
+
+Whole columns are bound, so that the number of statements does not grow with that of the scans; what is counted of a
+code is folded before. Every transaction takes its rows in one order (scans by identity, pairs by code and person,
+counts by code), so that none waits for one that waits for it. The counts' rows come last and are held only while the
+commit is under way: everybody scans the code that is shown on television.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from scanhook.journal.entry import UNDECIDED, Entry, Noted, Scan
+from scanhook.journal.postgres_tables import PostgresTables, drawing_key
+from scanhook.journal.sql_rows import entry_of
+from scanhook.journal.sql_storing import (
+    DECISION,
+    EVENT_ROW,
+    FIND,
+    SCAN_ROW,
+    asked_of,
+    decision_of,
+    event_row,
+    facts_of,
+    new_entry,
+)
+from scanhook.storage.postgres.columns import Blobs, Column, Texts, Whole
+from scanhook.storage.postgres.connection import PostgresConnection, translated
+from scanhook.storage.postgres.database import LOCK_CLASS, ROOMS
+from scanhook.verdict import Verdict
+
+__all__ = ["Stored", "store_event", "store_scans"]
+
+_LOCK_WAIT = "1s"
+"""What is not had by then will be had when WeChat asks again; whoever waits longer only makes it worse."""
+# All that change the journal but do not store are alone: they hold the first lock exclusively.
+_ENTER = (
+    b"SELECT set_config('lock_timeout', $1, true), pg_advisory_xact_lock_shared($2::int, $3::int), "
+    b"pg_advisory_xact_lock_shared($4 + coalesce(pg_sequence_last_value($5), 0))"
+)
+# A statement of its own, for it must see what was done while we waited for the lock.
+_STANDING = b"SELECT value FROM meta WHERE name = $1"
+_KIND_OF: dict[str, type[Column]] = {
+    **dict.fromkeys(("identity", "person", "product_id", "tag", "asked"), Blobs),
+    **dict.fromkeys(("received_at", "create_time", "need_anti_fake", "decided_at", "position"), Whole),
+}
+
+
+def _unnested(kinds: Iterable[type[Column]]) -> str:
+    return f"unnest({', '.join(f'${place}::{kind.type}' for place, kind in enumerate(kinds, 1))})"
+
+
+_SCAN_KINDS = tuple(_KIND_OF.get(name, Texts) for name in SCAN_ROW)
+# Numbers are drawn in the order of arrival, and rows are added in that of their keys.
+_ADD = f"""
+INSERT INTO scans (id, {", ".join(SCAN_ROW)})
+SELECT drawn.* FROM (
+  SELECT nextval('scans_id_seq'), given.* FROM {_unnested(_SCAN_KINDS)} AS given ({", ".join(SCAN_ROW)})
+) AS drawn ORDER BY identity
+ON CONFLICT (identity) DO NOTHING RETURNING identity, id
+""".encode()
+_FIND_LOCKED = translated(f"{FIND} FOR UPDATE")
+_COMPLETE = translated(f"UPDATE scans SET {', '.join(f'{name} = ?' for name in DECISION)} WHERE identity = ?")
+_RESETS = b"SELECT tag, max(through) FROM resets WHERE tag = ANY($1::bytea[]) GROUP BY tag"
+_ADD_SCANNERS = f"""
+INSERT INTO scanners (tag, person) SELECT * FROM {_unnested((Blobs, Blobs))} ON CONFLICT DO NOTHING RETURNING tag
+""".encode()
+_COUNT = f"""
+INSERT INTO tallies (tag, scans, persons, first_at, last_at)
+SELECT * FROM {_unnested((Blobs, Whole, Whole, Whole, Whole))}
+ON CONFLICT (tag) DO UPDATE SET
+  scans = tallies.scans + excluded.scans, persons = tallies.persons + excluded.persons,
+  first_at = least(tallies.first_at, excluded.first_at), last_at = greatest(tallies.last_at, excluded.last_at)
+""".encode()
+_ADD_EVENT = translated(
+    f"INSERT INTO events ({', '.join(EVENT_ROW)}) VALUES ({', '.join('?' * len(EVENT_ROW))}) "
+    "ON CONFLICT (identity) DO NOTHING"
+)
+
+Stored = tuple[Entry, bool, bool]
+"""A scan as it is kept, whether it was there before, and whether it got its verdict now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Given:
+    """One scan on its way into the tables."""
+
+    facts: tuple[Any, ...]
+    decision: tuple[Any, ...]
+    asked: bytes | None
+    stray_tag: bytes
+
+    @classmethod
+    def of(cls, scan: Scan, verdict: Verdict | None, now: float) -> _Given:
+        return cls(
+            facts=facts_of(scan),
+            decision=decision_of(scan, verdict, now),
+            asked=asked_of(scan),
+            stray_tag=scan.stray_tag,
+        )
+
+    @property
+    def identity(self) -> bytes:
+        return bytes(self.facts[0])
+
+    @property
+    def decided(self) -> bool:
+        return bool(self.decision[0] != UNDECIDED)
+
+    @property
+    def counted(self) -> _Counted:
+        """What it counts as where it is new."""
+        return self.decision[5], self.facts[6], self.facts[1]
+
+    def completes(self, row: tuple[Any, ...]) -> bool:
+        """Tell whether a row that is there waits for this verdict.
+
+        A caller of the API may have given an id twice: another code's verdict must not complete the row.
+        """
+        same = row[2] == self.facts[2] and row[4:6] == self.facts[4:6] and row[18] in (None, self.stray_tag)
+        return self.decided and same and row[10] == UNDECIDED
+
+
+_Counted = tuple[bytes, bytes, int]
+"""Tag, person, and when the scan was received (milliseconds)."""
+
+
+def store_scans(
+    database: PostgresTables, scans: Sequence[tuple[Scan, Verdict | None]], *, now: float, within_s: float
+) -> list[Stored]:
+    """Store scans in one transaction, which is on the disk when this returns.
+
+    It may be repeated where nobody knows whether it was committed: a scan is stored once, by its identity.
+
+    :param now: seconds since 1970.
+    :param within_s: the time for all of it.
+    """
+    given = [_Given.of(scan, verdict, now) for scan, verdict in scans]
+    with database.session(within_s=within_s) as session, _rolled_back(session.connection):
+        return _store_new(database, session.connection, given) or _store_any(database, session.connection, given)
+
+
+def store_event(database: PostgresTables, event: Noted, *, within_s: float) -> bool:
+    """Store another event, as :func:`store_scans` does; tells whether it is the first time that it came."""
+    with database.session(within_s=within_s) as session, _rolled_back(session.connection):
+        with _entered(database, session.connection, "events"):
+            added = session.connection.execute(_ADD_EVENT, event_row(event), prepare=True)
+        session.connection.execute("COMMIT")
+        return bool(added.rowcount)
+
+
+def _store_new(database: PostgresTables, connection: PostgresConnection, given: list[_Given]) -> list[Stored]:
+    """Store scans of which none is there yet; where one is, store none, and return nothing."""
+    if len({one.identity for one in given}) < len(given):
+        return []
+    counted = [one.counted for one in given if one.decided]
+    with _entered(database, connection, "scans"):
+        added = _add(connection, given)
+        paired = _add_scanners(connection, counted)
+    numbers = dict(added.fetchall())
+    if len(numbers) < len(given):
+        connection.execute("ROLLBACK")
+        return []
+    _count_and_commit(connection, counted, paired)
+    return [_as_new(one, numbers[one.identity]) for one in given]
+
+
+def _store_any(database: PostgresTables, connection: PostgresConnection, given: list[_Given]) -> list[Stored]:
+    """Store scans of which some are there already, or come more than once."""
+    stored: dict[int, Stored] = {}
+    counted: list[_Counted] = []
+    late: list[tuple[int, _Counted]] = []
+    with _entered(database, connection, "scans"):
+        pass
+    for some in _rounds(given):
+        numbers = dict(_add(connection, list(some.values())).fetchall())
+        for place, one in some.items():
+            if one.identity in numbers:
+                stored[place] = _as_new(one, numbers[one.identity])
+                counted += [one.counted] if one.decided else []
+        there = {place: one for place, one in some.items() if place not in stored}
+        rows = _find(connection, [one.identity for one in there.values()])
+        for place, one in there.items():
+            row = rows[one.identity]
+            completes = one.completes(row)
+            kept = (*row[:10], *one.decision[:4], *one.decision[5:], row[18]) if completes else row
+            stored[place] = entry_of(kept), True, completes
+            if completes:
+                connection.execute(_COMPLETE, (*one.decision, one.identity))
+                # By what is kept: since the scan came first, its person may have been erased.
+                late.append((row[0], (one.decision[5], row[6], row[1])))
+    counted += _still_counted(connection, late)
+    _count_and_commit(connection, counted, _add_scanners(connection, counted))
+    return [stored[place] for place in range(len(given))]
+
+
+@contextmanager
+def _rolled_back(connection: PostgresConnection) -> Iterator[None]:
+    """Leave no transaction open where something fails."""
+    try:
+        yield
+    except BaseException:
+        if not connection.closed:
+            connection.rollback()
+        raise
+
+
+@contextmanager
+def _entered(database: PostgresTables, connection: PostgresConnection, table: str) -> Iterator[None]:
+    """Begin a transaction that draws numbers, and run the block's statements in the same round trip."""
+    entry = (_LOCK_WAIT, LOCK_CLASS, ROOMS.index(database.room), drawing_key(table), f"{table}_id_seq")
+    standing: psycopg.Cursor[Any] | None = None
+    try:
+        with connection.pipeline():
+            connection.execute("BEGIN", prepare=True)
+            connection.execute(_ENTER, entry, prepare=True)
+            standing = connection.execute(_STANDING, (database.room,), prepare=True)
+            yield
+    except psycopg.Error:
+        # What a table that was upgraded or moved away does not take any more is better said by its standing.
+        if standing is not None and standing.pgresult is not None:
+            database.check_standing(_value(standing))
+        raise
+    database.check_standing(_value(standing))
+
+
+def _value(cursor: psycopg.Cursor[Any]) -> str | None:
+    row = cursor.fetchone()
+    return None if row is None else str(row[0])
+
+
+def _as_new(one: _Given, number: int) -> Stored:
+    return new_entry(number, one.facts, one.decision, one.asked), False, one.decided
+
+
+def _rounds(given: list[_Given]) -> Iterator[dict[int, _Given]]:
+    """Yield the scans by their places, no identity twice in one round."""
+    rounds: defaultdict[int, dict[int, _Given]] = defaultdict(dict)
+    times: Counter[bytes] = Counter()
+    for place, one in enumerate(given):
+        rounds[times[one.identity]][place] = one
+        times[one.identity] += 1
+    yield from rounds.values()
+
+
+def _add(connection: PostgresConnection, given: Iterable[_Given]) -> psycopg.Cursor[Any]:
+    rows = [(*one.facts, *one.decision, one.asked) for one in given]
+    columns = [kind(column) for kind, column in zip(_SCAN_KINDS, zip(*rows, strict=True), strict=True)]
+    return connection.execute(_ADD, columns, prepare=True)
+
+
+def _find(connection: PostgresConnection, identities: list[bytes]) -> dict[bytes, tuple[Any, ...]]:
+    """Return the rows of scans that are there, locked against everybody who would complete them too."""
+    with connection.pipeline():
+        found = {
+            identity: connection.execute(_FIND_LOCKED, (identity,), prepare=True) for identity in sorted(identities)
+        }
+    return {identity: row for identity, cursor in found.items() for row in cursor.fetchall()}
+
+
+def _still_counted(connection: PostgresConnection, late: list[tuple[int, _Counted]]) -> list[_Counted]:
+    """Return what counts of scans that got their verdict only now: what came since their codes' counts began anew."""
+    if not late:
+        return []
+    tags = sorted({tag for _, (tag, _, _) in late})
+    through = dict(connection.execute(_RESETS, (Blobs(tags),), prepare=True).fetchall())
+    return [counted for number, counted in late if number > through.get(counted[0], 0)]
+
+
+def _add_scanners(connection: PostgresConnection, counted: Iterable[_Counted]) -> psycopg.Cursor[Any]:
+    pairs = sorted({(tag, person) for tag, person, _ in counted})
+    columns = Blobs(tag for tag, _ in pairs), Blobs(person for _, person in pairs)
+    return connection.execute(_ADD_SCANNERS, columns, prepare=True)
+
+
+def _count_and_commit(connection: PostgresConnection, counted: Iterable[_Counted], paired: psycopg.Cursor[Any]) -> None:
+    persons = Counter(tag for (tag,) in paired.fetchall())
+    times: defaultdict[bytes, list[int]] = defaultdict(list)
+    for tag, _, at in counted:
+        times[tag].append(at)
+    tags = sorted(times)
+    with connection.pipeline():
+        if tags:
+            columns = (
+                Blobs(tags),
+                Whole(len(times[tag]) for tag in tags),
+                Whole(persons[tag] for tag in tags),
+                Whole(min(times[tag]) for tag in tags),
+                Whole(max(times[tag]) for tag in tags),
+            )
+            connection.execute(_COUNT, columns, prepare=True)
+        connection.execute("COMMIT", prepare=True)

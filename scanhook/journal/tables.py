@@ -1,0 +1,36 @@
+"""What the journal's statements need of an engine beyond a database."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from scanhook.storage import Database, Session
+
+__all__ = ["JournalTables"]
+
+
+class JournalTables(Database, Protocol):
+    """The journal's tables on one engine. ``table`` is ``scans`` or ``events``, whose rows are numbered."""
+
+    def last_number(self, session: Session, table: str) -> int:
+        """Return the highest number that a row was ever given; 0: there was none. Inside :meth:`writing` only."""
+
+    def settled_number(self, session: Session, table: str) -> int:
+        """Return a number up to which nothing will ever be added: whoever goes on behind it misses no row.
+
+        Rows behind it may be there too, and others may still come in between. The rows up to it are seen by statements
+        that begin after this call, on whatever connection: not by those of a :meth:`seeing_one_state` begun before.
+        """
+
+    def forget_identity(self, session: Session, table: str, number: int) -> None:
+        """Put random bytes in the place of a row's identity."""
+
+    def overwriting(self) -> AbstractContextManager[None]:
+        """Leave no trace of what is deleted or replaced in the block, as far as the engine can do that."""
+
+    def cut_log(self, *, due: bool = True) -> None:
+        """Let go of what the engine's log still has of deleted rows, as far as the engine can do that.
+
+        :param due: something was deleted just now; otherwise only what could not be done before is done.
+        """

@@ -1,0 +1,191 @@
+"""A move while the house is still used: begun or taken up, filled, caught up with, and looked over.
+
+Killed at any moment, it goes on where it was: how far it is stands in the target, in the very transactions that fill
+it, and a change is forgotten in the source only when the target has it.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+
+from scanhook.errors import Refused, StorageError
+from scanhook.storage.files import Telling
+from scanhook.storage.moving.catching import Mover
+from scanhook.storage.moving.source import Source, SourceRoom, opened_source
+from scanhook.storage.moving.tables import Table
+from scanhook.storage.moving.target import Filled, Target, opened_target
+from scanhook.storage.pepper import Pepper
+from scanhook.storage.url import SQLITE, StorageUrl
+
+__all__ = ["FEW", "Begun", "Move", "opened_move"]
+
+FEW = 500
+"""Changes that are caught up with in a moment."""
+_ID_BYTES = 8
+
+
+class Begun(Enum):
+    """How a move begins."""
+
+    ANEW = "anew"
+    AGAIN = "again"
+    HANDED_OVER = "handed over"
+    """It was finished, and perhaps cut off before it had said so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """From one source into one target.
+
+    :param tell: is told of long work: what is done, how much of it, of how much in all.
+    :param began: is told of every phase that begins.
+    """
+
+    source: Source
+    target: Target
+    mover: Mover
+    tell: Telling
+    began: Callable[[str], None]
+
+    def begin(self) -> Begun:
+        """Begin a move, or take it up where it was left.
+
+        A source that a killed ``--finish`` has left marked goes on serving from here on, unless it was handed over.
+
+        :raises Refused: when the target holds a storage that is in use, or another move is at work on it.
+        :raises PepperMismatch: when they are of two peppers.
+        :raises SchemaMismatch: when one of them is of another version.
+        :raises StorageMoved: when the source was left for good, for another target than this one.
+        """
+        if self.source.moved_to() == self.target.place and self.target.is_open():
+            return Begun.HANDED_OVER
+        self.source.check_not_left()
+        self.target.check()
+        if self.source.moved_to() is not None:
+            self.source.unmark()
+        found = self._found()
+        if found is None or found != self.target.move_id():
+            self._begin_anew()
+            return Begun.ANEW
+        if self.target.is_open():
+            raise Refused(
+                f"{self.target.place} was opened by a run that was cut off before it could know, and this house went "
+                "on: see that no service uses it, then throw it away with --give-up, and begin again"
+            )
+        self.target.go_on(self.source.tables)
+        return Begun.AGAIN
+
+    def _begin_anew(self) -> None:
+        token = secrets.token_hex(_ID_BYTES)
+        self.target.begin(self.source.tables, move_id=self._named(token), origin=str(self.source.folder))
+        # Killed in between, the two do not know each other, and the next run begins anew once more.
+        self.source.begin_capture(token)
+
+    def _found(self) -> str | None:
+        token = self.source.capture_id()
+        return None if token is None else self._named(token)
+
+    def _named(self, token: str) -> str:
+        """Name a move by everything that must still be so when it is taken up."""
+        rooms = {room.name: [room.inode, room.version] for room in self.source.rooms}
+        return json.dumps({"move": token, "rooms": rooms}, sort_keys=True)
+
+    def fill(self) -> None:
+        """Copy all rows that are there, and compare their digests."""
+        self.began("copying")
+        for room in self.source.rooms:
+            counts = {table.name: room.count(table) for table in room.tables}
+            done, total = 0, sum(counts.values())
+            for table in room.tables:
+                for filled in self._pages(room, table):
+                    self.tell(f"copying {room.name}", min(done + filled.target.rows, total), total)
+                done += counts[table.name]
+            self.tell(f"copying {room.name}", max(total, 1), max(total, 1))
+
+    def _pages(self, room: SourceRoom, table: Table) -> Iterator[Filled]:
+        filled = self.target.filled(table)
+        while not filled.whole:
+            filled = self.mover.add_page(room, table)
+            yield filled
+
+    def catch_up(self) -> int:
+        """Put in place what was changed since, until little is left; returns how many changes that were."""
+        self.began("catching up")
+        caught = 0
+        while True:
+            left = sum(room.pending() for room in self.source.rooms)
+            if left <= FEW:
+                self.tell("catching up", max(caught, 1), max(caught, 1))
+                return caught
+            self.tell("catching up", caught, caught + left)
+            caught += sum(self.mover.catch_up(room) for room in self.source.rooms)
+
+    def look_over(self) -> dict[str, int]:
+        """Count the rows of every table on both sides, while the house goes on; returns the counts by table.
+
+        :raises StorageError: when a table has other rows than were moved.
+        """
+        self.began("counting")
+        counts = {}
+        for number, table in enumerate(self.source.tables):
+            self.tell("counting", number, len(self.source.tables))
+            counts[table.label] = self._counted(table)
+        self.tell("counting", len(self.source.tables), len(self.source.tables))
+        return counts
+
+    def _counted(self, table: Table) -> int:
+        room = self.source.room_of(table)
+        with room.snapshot():
+            here = room.count(table)
+            behind = list(dict.fromkeys(change.key for change in room.changes() if change.name == table.name))
+            changed_here = len(room.rows(table, behind))
+        there, changed_there = self.target.count(table), self.target.count_of(table, behind)
+        noted = self.target.filled(table)
+        if here - changed_here != there - changed_there or noted.source.rows != there or noted.target.rows != there:
+            raise StorageError(
+                f"{table.label} has {here:,} rows, and its copy {there:,}, where "
+                f"{here - changed_here + changed_there:,} should be: give the copy up (--give-up), and begin again"
+            )
+        return there
+
+    def know(self) -> None:
+        """Let the target's planner know all tables."""
+        self.began("analyzing")
+        for number, table in enumerate(self.source.tables):
+            self.tell("analyzing", number, len(self.source.tables))
+            self.target.analyze(table)
+        self.tell("analyzing", len(self.source.tables), len(self.source.tables))
+
+    def give_up(self) -> None:
+        """End a move that is not finished: nothing of it stays in the source, and the target is an empty storage.
+
+        :raises StorageMoved: when the source was left for good.
+        """
+        self.source.check_not_left()
+        found = self._found()
+        self.source.unmark()
+        if found is not None and found == self.target.move_id():
+            self.target.go_on(self.source.tables)
+            self.target.empty()
+        self.source.end_capture()
+
+
+@contextmanager
+def opened_move(
+    source: StorageUrl, target: StorageUrl, *, pepper: Pepper, tell: Telling, began: Callable[[str], None]
+) -> Iterator[Move]:
+    """Open source and target.
+
+    :raises PepperMismatch: when the source was made with another pepper.
+    :raises SchemaMismatch: when the source was made by another version.
+    :raises StorageError: when one of them cannot be read or written, or is of another engine.
+    """
+    if source.engine != SQLITE or target.address is None:
+        raise StorageError("a house moves from SQLite to PostgreSQL, and no other way")
+    with opened_source(source.folder, pepper=pepper) as old, opened_target(target.address, pepper=pepper) as new:
+        yield Move(source=old, target=new, mover=Mover(new, pepper=pepper), tell=tell, began=began)

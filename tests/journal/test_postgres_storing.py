@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+from typing import Any
+
+import psycopg
+import pytest
+
+from scanhook.errors import SchemaMismatch, StorageError, StorageMoved
+from scanhook.journal import Tally, postgres_storing
+from scanhook.journal.postgres import PostgresJournal
+from scanhook.journal.sql_check import contradictions
+from scanhook.storage import StorageUrl
+from scanhook.storage.postgres.connection import PostgresConnection
+from tests.journal.scans import AT, TAG, noted, scan, verdict
+
+OURS = "datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
+Told = tuple[list[bytes], list[str]]
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Told:
+    """Return the statements that are run from now on, and how each got to the server: alone or with others."""
+    statements: list[bytes] = []
+    trips: list[str] = []
+    execute, pipeline = PostgresConnection.execute, PostgresConnection.pipeline
+
+    def counting(connection: PostgresConnection, query: Any, *args: Any, **options: Any) -> Any:
+        statements.append(query if isinstance(query, bytes) else query.encode())
+        if connection._pipeline is None:
+            trips.append("alone")
+        return execute(connection, query, *args, **options)
+
+    def beginning(connection: PostgresConnection) -> Any:
+        trips.append("together")
+        return pipeline(connection)
+
+    monkeypatch.setattr(PostgresConnection, "execute", counting)
+    monkeypatch.setattr(PostgresConnection, "pipeline", beginning)
+    return statements, trips
+
+
+def numbered(number: int) -> bytes:
+    return number.to_bytes(16, "big")
+
+
+def agree(journal: PostgresJournal) -> None:
+    with journal.database.seeing_one_state() as session:
+        assert list(contradictions(session, quick=False, tell=lambda *_: None)) == []
+
+
+@pytest.mark.parametrize("count", [1, 10, 1000])
+def test_new_scans_take_two_round_trips_whatever_their_number(
+    on_postgres: PostgresJournal, told: Told, count: int
+) -> None:
+    on_postgres.record_all([(scan(number), verdict()) for number in range(count)], now=AT)
+
+    statements, trips = told
+    assert trips == ["together", "together"]
+    assert [statement.split()[0] for statement in statements] == [
+        b"BEGIN",
+        b"SELECT",
+        b"SELECT",
+        b"INSERT",
+        b"INSERT",
+        b"INSERT",
+        b"COMMIT",
+    ]
+
+
+def test_one_code_that_10000_persons_scan_costs_what_10000_codes_cost(on_postgres: PostgresJournal, told: Told) -> None:
+    statements, _ = told
+    for first in range(0, 10_000, 1000):
+        some = [scan(number, person=numbered(number)) for number in range(first, first + 1000)]
+        on_postgres.record_all([(one, verdict()) for one in some], now=AT)
+    one_code = Counter(statements)
+    statements.clear()
+    for first in range(10_000, 20_000, 1000):
+        some = [scan(number, person=numbered(number)) for number in range(first, first + 1000)]
+        on_postgres.record_all([(one, verdict(tag=one.identity[-10:])) for one in some], now=AT)
+
+    assert Counter(statements) == one_code
+    assert on_postgres.tally(TAG) == Tally(scans=10_000, persons=10_000, first_at=AT, last_at=AT)
+    assert on_postgres.tally(numbered(10_001)[-10:]) == Tally(scans=1, persons=1, first_at=AT, last_at=AT)
+
+
+def test_another_event_takes_two_round_trips(on_postgres: PostgresJournal, told: Told) -> None:
+    assert on_postgres.note(noted())
+
+    assert told[1] == ["together", "alone"]
+
+
+def test_a_repeat_takes_no_more_round_trips_the_more_there_are(on_postgres: PostgresJournal, told: Told) -> None:
+    def trips_of(count: int) -> int:
+        some = [(scan(number), verdict()) for number in range(count)]
+        on_postgres.record_all(some, now=AT)
+        told[1].clear()
+        assert all(recorded.repeated for recorded in on_postgres.record_all(some, now=AT))
+        return len(told[1])
+
+    assert trips_of(1) == trips_of(50)
+
+
+def test_storing_nothing_asks_nobody(on_postgres: PostgresJournal, told: Told) -> None:
+    assert on_postgres.record_all([], now=AT) == []
+    assert told == ([], [])
+
+
+def test_workers_that_store_the_same_scans_in_any_order_neither_stop_each_other_nor_count_twice(
+    on_postgres: PostgresJournal,
+) -> None:
+    pushes = [
+        (scan(number, person=numbered(number % 5)), verdict(tag=numbered(number % 7)[-10:])) for number in range(60)
+    ]
+    undecided = [(one, None) for one, _ in pushes[::3]]
+    on_postgres.record_all(undecided, now=AT)
+
+    def work(seed: int) -> int:
+        random = Random(seed)
+        decided = 0
+        mixed = random.sample(pushes, len(pushes)) + random.sample(pushes, 10)
+        for start in range(0, len(mixed), 14):
+            decided += sum(one.decided_now for one in on_postgres.record_all(mixed[start : start + 14], now=AT))
+        return decided
+
+    with ThreadPoolExecutor(6) as threads:
+        assert sum(threads.map(work, range(6))) == 60
+
+    tallies = [on_postgres.tally(numbered(code)[-10:]) for code in range(7)]
+    assert sum(tally.scans for tally in tallies if tally) == 60
+    assert [tally.persons for tally in tallies if tally] == [5] * 7
+    agree(on_postgres)
+
+
+@pytest.mark.parametrize("store", [lambda j: j.record(scan(), verdict(), now=AT), lambda j: j.note(noted())])
+@pytest.mark.parametrize(
+    ("standing", "error", "said"),
+    [
+        ("moved/postgresql://db2/brand", StorageMoved, "was moved to postgresql://db2/brand"),
+        ("2/{pepper}", SchemaMismatch, "made by a newer version"),
+        ("1/00000000", StorageError, "belongs to another pepper"),
+    ],
+)
+def test_what_is_not_ours_any_more_gets_no_row(
+    on_postgres: PostgresJournal,
+    storage: StorageUrl,
+    store: Callable[[PostgresJournal], Any],
+    standing: str,
+    error: type[StorageError],
+    said: str,
+) -> None:
+    pepper_id = on_postgres.database.standing.partition("/")[2]
+    assert storage.address is not None
+    with psycopg.connect(storage.address.conninfo, autocommit=True) as other:
+        other.execute("UPDATE meta SET value = %s WHERE name = 'journal'", (standing.format(pepper=pepper_id),))
+        with pytest.raises(error, match=said):
+            store(on_postgres)
+
+        assert other.execute("SELECT (SELECT count(*) FROM scans), (SELECT count(*) FROM events)").fetchall() == [
+            (0, 0)
+        ]
+
+
+def test_tables_that_were_upgraded_say_so_even_where_they_take_no_such_row(
+    on_postgres: PostgresJournal, storage: StorageUrl
+) -> None:
+    assert storage.address is not None
+    with psycopg.connect(storage.address.conninfo, autocommit=True) as other:
+        other.execute("ALTER TABLE scans DROP COLUMN asked")
+        other.execute("UPDATE meta SET value = '2' || substr(value, 2) WHERE name = 'journal'")
+
+    with pytest.raises(SchemaMismatch, match="made by a newer version"):
+        on_postgres.record(scan(), verdict(), now=AT)
+
+
+def test_where_a_table_fails_nothing_is_stored_and_the_connection_goes_on(
+    on_postgres: PostgresJournal, storage: StorageUrl
+) -> None:
+    assert storage.address is not None
+    with psycopg.connect(storage.address.conninfo, autocommit=True) as other:
+        other.execute("ALTER TABLE tallies ADD CHECK (scans < 2) NOT VALID")
+        on_postgres.record(scan(1), verdict(), now=AT)
+        with pytest.raises(StorageError, match="SQLSTATE 23514"):
+            on_postgres.record(scan(2), verdict(), now=AT)
+
+        assert [entry.number for entry in on_postgres.tail(9)] == [1]
+        agree(on_postgres)
+        assert on_postgres.record(scan(3), None, now=AT).entry.number == 3
+        assert other.execute(
+            f"SELECT count(*) FROM pg_stat_activity WHERE {OURS} AND state <> 'idle'".encode()
+        ).fetchall() == [(0,)]
+
+
+def test_a_change_to_the_journal_waits_until_scans_are_stored_and_scans_until_it_is_done(
+    on_postgres: PostgresJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_storing, "_LOCK_WAIT", "30ms")
+    on_postgres.record(scan(1), verdict(), now=AT)
+    with (
+        on_postgres.database.writing(),
+        ThreadPoolExecutor(1) as threads,
+        pytest.raises(StorageError, match="busy with another write"),
+    ):
+        threads.submit(on_postgres.record, scan(2), verdict(), now=AT).result()
+
+    stopped, go_on = threading.Event(), threading.Event()
+    count = postgres_storing._count_and_commit
+
+    def wait(*args: Any) -> None:
+        stopped.set()
+        go_on.wait(5)
+        count(*args)
+
+    monkeypatch.setattr(postgres_storing, "_count_and_commit", wait)
+    with ThreadPoolExecutor(2) as threads:
+        storing = threads.submit(on_postgres.record, scan(3), verdict(), now=AT)
+        stopped.wait(5)
+        resetting = threads.submit(on_postgres.reset_counts, [TAG], who="staff", now=AT)
+        assert not resetting.done()
+        go_on.set()
+        assert storing.result().decided_now
+        (reset,) = resetting.result()
+
+    # The scan that was under way is among those that were counted until then.
+    assert reset.was == Tally(scans=2, persons=1, first_at=AT, last_at=AT)
+    assert on_postgres.tally(TAG) is None
+
+
+def test_scans_are_stored_although_the_connection_was_cut_meanwhile(
+    on_postgres: PostgresJournal, storage: StorageUrl
+) -> None:
+    assert storage.address is not None
+    on_postgres.record(scan(1), verdict(), now=AT)
+    with psycopg.connect(storage.address.conninfo, autocommit=True) as other:
+        other.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {OURS}".encode())
+
+    assert on_postgres.record(scan(2), verdict(), now=AT).decided_now
+    assert on_postgres.note(noted())
+
+
+def test_scans_whose_commit_was_done_but_not_answered_are_counted_once(
+    on_postgres: PostgresJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = postgres_storing._count_and_commit
+    lost: list[bool] = []
+
+    def commit(connection: PostgresConnection, *args: Any) -> None:
+        count(connection, *args)
+        if not lost:
+            lost.append(True)
+            connection.close()
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(postgres_storing, "_count_and_commit", commit)
+    (recorded,) = on_postgres.record_all([(scan(), verdict())], now=AT)
+
+    assert lost
+    assert recorded.entry.decided
+    assert recorded.repeated
+    assert on_postgres.tally(TAG) == Tally(scans=1, persons=1, first_at=AT, last_at=AT)
+    agree(on_postgres)

@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+import os
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from urllib.parse import quote
+
+import psycopg
+import pytest
+
+from scanhook.errors import StorageError
+from scanhook.storage.postgres.address import Address
+from scanhook.storage.postgres.connection import PostgresConnection, PostgresSession
+from scanhook.storage.postgres.pool import Connections
+from tests.postgres import GUARDED, PASSWORD, Server
+from tests.postgres import Address as Postgres
+from tests.serving import free_port
+
+USER = object()
+OPEN = """
+SELECT count(*) FROM pg_stat_activity WHERE application_name = 'scanhook {}' AND backend_type = 'client backend'"""
+CUT = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'scanhook {}'"
+
+
+@contextmanager
+def pooled(url: str, *, most: int) -> Iterator[Connections]:
+    connections = Connections(Address.parse(url), most=most)
+    try:
+        yield connections
+    finally:
+        connections.leave(USER)
+
+
+def pid(connections: Connections) -> int:
+    """Return the process that serves us, at the server."""
+    with connections.connection(user=USER, within_s=30) as connection:
+        return int(PostgresSession(connection).value("SELECT pg_backend_pid()"))
+
+
+def refused(connections: Connections, *, within_s: float = 30, statement: str = "SELECT 1") -> str:
+    """Return the sentence with which a statement is refused."""
+    with pytest.raises(StorageError) as refusal, connections.connection(user=USER, within_s=within_s) as connection:
+        connection.execute(statement.encode())
+    return str(refusal.value)
+
+
+def named(url: str, name: str) -> str:
+    return f"{url}?application_name={quote(name)}"
+
+
+def test_all_rooms_of_a_process_share_them() -> None:
+    here, there = (Address.parse(f"postgresql://h/{name}") for name in ("here", "there"))
+    assert Connections.shared(here, most=3) is Connections.shared(Address.parse("postgresql://h/here"), most=3)
+    assert Connections.shared(here, most=3) is not Connections.shared(there, most=3)
+
+
+def test_one_after_the_other_uses_the_same_connection(postgres: Postgres) -> None:
+    with pooled(postgres.url(), most=1) as connections:
+        assert len({pid(connections) for _ in range(5)}) == 1
+
+
+def test_there_are_never_more_than_so_many_however_many_threads_ask(postgres: Postgres) -> None:
+    with pooled(postgres.url(), most=3) as connections, ThreadPoolExecutor(16) as threads:
+        assert len(set(threads.map(lambda _: pid(connections), range(200)))) <= 3
+
+
+def test_each_connection_is_one_threads_at_a_time(postgres: Postgres) -> None:
+    with pooled(postgres.url(), most=3) as connections, ExitStack() as held:
+        taken = [held.enter_context(connections.connection(user=USER, within_s=30)) for _ in range(3)]
+        assert len({id(one) for one in taken}) == 3
+
+
+def test_whoever_waits_too_long_for_one_is_told_to_try_again(postgres: Postgres) -> None:
+    with pooled(postgres.url(), most=1) as connections, connections.connection(user=USER, within_s=30):
+        assert refused(connections, within_s=0.05) == (
+            f"postgresql://127.0.0.1:{postgres.port}/postgres: no connection became free in time: try again, or raise "
+            "`[storage] connections`"
+        )
+
+
+def test_they_are_closed_when_the_last_user_has_left(postgres: Postgres) -> None:
+    connections, first, second = Connections(Address.parse(named(postgres.url(), "leaver")), most=1), object(), object()
+    for user in (first, second, first):
+        with connections.connection(user=user, within_s=30):
+            pass
+    connections.leave(first)
+    assert postgres.sql(OPEN.format("leaver")) == [(1,)]
+    connections.leave(second)
+    connections.leave(second)
+    while postgres.sql(OPEN.format("leaver")) != [(0,)]:
+        pass
+    assert pid(connections)
+    connections.leave(USER)
+
+
+def test_what_a_block_left_open_is_rolled_back(empty_database: str) -> None:
+    def fail(connection: PostgresConnection) -> None:
+        connection.execute("BEGIN")
+        connection.execute("CREATE TABLE public.t (a int)")
+        raise KeyError
+
+    with pooled(empty_database, most=1) as connections:
+        with pytest.raises(KeyError), connections.connection(user=USER, within_s=30) as connection:
+            fail(connection)
+        with connections.connection(user=USER, within_s=30) as connection:
+            assert PostgresSession(connection).value("SELECT to_regclass('public.t')") is None
+
+
+def test_a_fault_of_a_statement_costs_no_connection(postgres: Postgres) -> None:
+    with pooled(postgres.url(), most=1) as connections:
+        before = pid(connections)
+        assert "division by zero" in refused(connections, statement="SELECT 1 / 0")
+        assert pid(connections) == before
+
+
+def test_cut_connections_are_replaced_after_one_refusal(postgres: Postgres) -> None:
+    with pooled(named(postgres.url(), "cut"), most=4) as connections:
+        with ExitStack() as held:
+            for _ in range(4):
+                held.enter_context(connections.connection(user=USER, within_s=30))
+        assert len(postgres.sql(CUT.format("cut"))) == 4
+        assert re.search("the server was stopped: try again|cannot be reached", refused(connections))
+        assert pid(connections)
+        assert postgres.sql(OPEN.format("cut"))[0][0] <= 4
+
+
+def test_a_hung_connection_is_not_used_again(postgres: Postgres) -> None:
+    with pooled(postgres.url(), most=1) as connections:
+        before = pid(connections)
+        assert "the server did not answer in time" in refused(
+            connections, within_s=0.15, statement="SELECT pg_sleep(60)"
+        )
+        assert _eventually(connections) != before
+
+
+class _Away:
+    """A port where whoever connects is counted and thrown out."""
+
+    def __init__(self) -> None:
+        self.visits = 0
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._turn_away)
+        self._thread.start()
+
+    def _turn_away(self) -> None:
+        while True:
+            visitor, _ = self._socket.accept()
+            visitor.close()
+            if self.port == 0:
+                return
+            self.visits += 1
+
+    def close(self) -> None:
+        port, self.port = self.port, 0
+        socket.create_connection(("127.0.0.1", port)).close()
+        self._thread.join()
+        self._socket.close()
+
+
+def test_while_the_server_is_away_few_ask_for_it_and_the_others_are_refused_at_once() -> None:
+    away = _Away()
+    try:
+        with pooled(f"postgresql://scanhook@127.0.0.1:{away.port}/brand?gssencmode=disable", most=4) as connections:
+            assert re.search("server closed the connection unexpectedly|Connection reset", refused(connections))
+            first = away.visits
+            assert all("cannot be reached" in refused(connections) for _ in range(300))
+            assert away.visits <= first + 8
+    finally:
+        away.close()
+
+
+def test_a_child_process_makes_its_own_and_leaves_ours_alone(postgres: Postgres) -> None:
+    connections = Connections.shared(Address.parse(named(postgres.url(), "fork")), most=1)
+    try:
+        before = pid(connections)
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                os.write(write, str(pid(connections)).encode())
+                connections.leave(USER)
+            finally:
+                os._exit(0)
+        os.close(write)
+        theirs = int(os.read(read, 100))
+        os.waitpid(child, 0)
+        os.close(read)
+        assert theirs != before
+        assert pid(connections) == before
+    finally:
+        connections.leave(USER)
+
+
+def test_a_connection_apart_counts_not_among_the_most(postgres: Postgres) -> None:
+    with pooled(postgres.url(), most=1) as connections, connections.connection(user=USER, within_s=30):
+        with connections.apart(within_s=30) as apart:
+            assert PostgresSession(apart).value("SELECT ? + 1", (1,)) == 2
+        assert apart.closed
+
+
+def test_a_password_is_in_no_sentence_and_no_picture_of_them(postgres: Postgres) -> None:
+    url = postgres.url("brand", user=GUARDED, password=PASSWORD)
+    for address in (url, url.replace(str(postgres.port), str(free_port()))):
+        with pooled(address, most=1) as connections:
+            for told in (refused(connections), refused(connections), repr(connections), repr(vars(connections))):
+                assert PASSWORD not in told
+                assert quote(PASSWORD, safe="") not in told
+
+
+@pytest.mark.ordeal
+def test_a_server_that_comes_back_is_used_again() -> None:
+    with Server.start() as server, pooled(server.url(), most=4) as connections:
+        before = pid(connections)
+        server.stop("immediate")
+        for _ in range(100):  # more than may ever wait: those who gave up must not be counted
+            refused(connections, within_s=0.01)
+        server.restart()
+        assert _eventually(connections) != before
+
+
+@pytest.mark.ordeal
+def test_a_server_without_a_free_connection_is_told_and_those_that_are_open_go_on() -> None:
+    with Server.start(settings={"max_connections": "10"}) as server, ExitStack() as ours, ExitStack() as others:
+        with pooled(server.url(), most=8) as connections:
+            held = ours.enter_context(connections.connection(user=USER, within_s=30))
+            with suppress(psycopg.OperationalError):
+                while True:
+                    others.enter_context(psycopg.connect(server.url()))
+            with pytest.raises(StorageError, match="the server has no connection left: raise max_connections"):
+                _take_all(connections, ours)
+            assert PostgresSession(held).value("SELECT 1") == 1
+            ours.close()
+            assert [pid(connections) for _ in range(5)]
+
+
+def _take_all(connections: Connections, held: ExitStack) -> None:
+    while True:
+        held.enter_context(connections.connection(user=USER, within_s=30))
+
+
+def _eventually(connections: Connections) -> int:
+    """Return the process that serves us, as soon as one does."""
+    while True:
+        try:
+            return pid(connections)
+        except StorageError:
+            continue
