@@ -27,7 +27,7 @@ from scanhook.reply import SUCCESS, ScanProductReply, compose, seal
 from scanhook.storage import Pepper
 from scanhook.verdict import Judge, Question, Verdict
 
-__all__ = ["Account", "Answer", "Judged", "Meter", "Receiver", "Unasked", "question_of"]
+__all__ = ["Account", "Answer", "Judged", "Meter", "Opened", "Receiver", "Unasked", "question_of"]
 
 _MESSAGE_TYPES = frozenset({"text", "image", "voice", "video", "shortvideo", "location", "link"})
 _HEAD_FIELDS = frozenset(field.name for field in fields(ProductEvent))
@@ -57,15 +57,26 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """An authentic push that needs registry and journal; neither was asked yet.
+
+    :param at: when it came, in seconds since 1970.
+    """
+
+    account: Account
+    push: OpenedPush
+    event: ProductEvent
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """A scan that was judged and is not on the disk yet.
 
     :param verdict: ``None`` if there is none, and then ``why`` says why.
     """
 
-    account: Account
-    push: OpenedPush
-    event: ScanProductCallback
+    opened: Opened
     scan: Scan
     verdict: Verdict | None
     why: ScanhookError | None
@@ -126,7 +137,7 @@ class Receiver:
         return Answer(body=echostr, content_type="text/plain; charset=utf-8")
 
     def receive(self, account: Account, query: bytes, body: bytes) -> Answer:
-        """Answer a push (POST): :meth:`judged`, then :meth:`settle`.
+        """Answer a push (POST): :meth:`opened`, :meth:`judged`, then :meth:`settle`.
 
         :param query: as it stands behind the ``?``.
         :param body: as it came.
@@ -134,27 +145,22 @@ class Receiver:
         :raises Undecided: when no verdict can be given now; the scan is recorded as undecided if that is possible.
         :raises StorageError: when what came could not be stored.
         """
-        push = self.judged(account, query, body)
+        opened = self.opened(account, query, body)
+        push = self.judged(opened) if isinstance(opened, Opened) else opened
         if isinstance(push, Unasked):
             return push.answer
-        if isinstance(push, Answer):
-            return push
-        answer = self.settle([push])[0]
+        answer = self.settle([push])[0] if isinstance(push, Judged) else push
         if isinstance(answer, ScanhookError):
             raise answer
         return answer
 
-    def judged(self, account: Account, query: bytes, body: bytes) -> Answer | Judged | Unasked:
-        """Open, decode and judge a push; a scan is not on the disk yet, and must not be answered before it is.
+    def opened(self, account: Account, query: bytes, body: bytes) -> Opened | Unasked:
+        """Open and decode a push. Waits for nobody.
 
-        :returns: of a scan what :meth:`settle` takes, or its answer when it was answered before.
         :raises PushError: when the push is refused.
-        :raises StorageError: when an event could not be stored.
         """
-        now = self.clock.now()
-        push = open_push(
-            PushQuery.from_query_string(query), body, keys=account.keys, now=now, window_s=account.window_s
-        )
+        now, asked = self.clock.now(), PushQuery.from_query_string(query)
+        push = open_push(asked, body, keys=account.keys, now=now, window_s=account.window_s)
         try:
             message = decode(push.document)
         except Malformed:
@@ -167,16 +173,24 @@ class Receiver:
             raise NotAuthentic(
                 "the push is addressed to another account: compare original_id with the console", kind="to_user_name"
             )
-        if isinstance(message, ScanProductCallback):
-            return self._judge(account, push, message, now)
         if isinstance(message, OtherEvent | ConsumerMessage):
             self.meter.pushed(_label(message), "success")
-        else:
-            try:
-                self._note(account, message, now)
-            except StorageError:
-                self.meter.pushed(message.event, "undecided")
-                raise
+            return Unasked(answer=_SUCCESS)
+        return Opened(account=account, push=push, event=message, at=now)
+
+    def judged(self, opened: Opened) -> Answer | Judged | Unasked:
+        """Judge a push; a scan is not on the disk yet, and must not be answered before it is.
+
+        :returns: of a scan what :meth:`settle` takes, or its answer when it was answered before.
+        :raises StorageError: when an event could not be stored.
+        """
+        if isinstance(opened.event, ScanProductCallback):
+            return self._judge(opened, opened.event)
+        try:
+            self._note(opened)
+        except StorageError:
+            self.meter.pushed(opened.event.event, "undecided")
+            raise
         return Unasked(answer=_SUCCESS)
 
     def settle(self, pushes: Sequence[Judged]) -> list[Answer | ScanhookError]:
@@ -187,56 +201,58 @@ class Receiver:
         try:
             recorded = self.journal.record_all([(push.scan, push.verdict) for push in pushes], now=self.clock.now())
         except StorageError as error:
-            return [self._undecided(push, error) for push in pushes]
+            return [self.undecided(push.opened, error) for push in pushes]
         self.meter.committed(recorded[0].commit_s)
         return [self._answer(push, kept) for push, kept in zip(pushes, recorded, strict=True)]
 
-    def _judge(self, account: Account, push: OpenedPush, event: ScanProductCallback, now: float) -> Answer | Judged:
-        scan = self._scan(account, event, now)
+    def _judge(self, opened: Opened, event: ScanProductCallback) -> Answer | Judged:
+        scan = self._scan(opened.account, event, opened.at)
         verdict, why = None, None
         try:
             # Asking again costs little where nobody waits; a repeat is found by recording it.
             known = self.journal.recall(scan.identity) if self.judge.waits else None
+            if known is not None and self.journal.waits:
+                return Judged(opened=opened, scan=scan, verdict=None, why=None)
             if known is not None:
                 self.meter.pushed(event.event, "repeated")
-                return self._reply(account, push, event, known, now)
+                return self._reply(opened, known)
             verdict = self.judge.judge(question_of(scan), late=lambda verdict: self.settle_late(scan, verdict))
         except (Undecided, StorageError) as error:
             why = error
-        return Judged(account=account, push=push, event=event, scan=scan, verdict=verdict, why=why)
+        return Judged(opened=opened, scan=scan, verdict=verdict, why=why)
 
     def _answer(self, push: Judged, recorded: Recorded) -> Answer | ScanhookError:
         entry = recorded.entry
         self.tell(push.scan, recorded)
         if not entry.decided:
-            return self._undecided(push, push.why or Undecided("the scan has no verdict yet"))
+            return self.undecided(push.opened, push.why or Undecided("the scan has no verdict yet"))
         # One that is decided although no verdict came along was decided by another worker, or just in time.
         repeated = recorded.repeated or push.verdict is None
-        self.meter.pushed(push.event.event, "repeated" if repeated else entry.code_result or "success")
-        return self._reply(push.account, push.push, push.event, entry, push.scan.received_at)
+        self.meter.pushed(push.opened.event.event, "repeated" if repeated else entry.code_result or "success")
+        return self._reply(push.opened, entry)
 
-    def _undecided(self, push: Judged, error: ScanhookError) -> Answer | ScanhookError:
-        self.meter.pushed(push.event.event, "undecided")
-        if not self.success_when_undecided:
+    def undecided(self, opened: Opened, error: ScanhookError) -> Answer | ScanhookError:
+        """Return what a push is answered that gets no verdict now, or the error that stands in its place."""
+        self.meter.pushed(opened.event.event, "undecided")
+        if not self.success_when_undecided or not isinstance(opened.event, ScanProductCallback):
             return error
-        self.meter.warned(push.account.name, f"answered `success` without a verdict: {error}")
+        self.meter.warned(opened.account.name, f"answered `success` without a verdict: {error}")
         return _SUCCESS
 
-    def _reply(
-        self, account: Account, push: OpenedPush, event: ScanProductCallback, entry: Entry, now: float
-    ) -> Answer:
-        if entry.code_result is None:
+    def _reply(self, opened: Opened, entry: Entry) -> Answer:
+        event, push = opened.event, opened.push
+        if entry.code_result is None or not isinstance(event, ScanProductCallback):
             return _SUCCESS
         reply = ScanProductReply(
             to_user_name=event.from_user_name,
             from_user_name=event.to_user_name,
-            create_time=int(entry.decided_at or now),
+            create_time=int(entry.decided_at or opened.at),
             key_standard=event.key_standard,
             key_str=event.key_str,
             ext_info=event.ext_info,
             code_result=entry.code_result,
         )
-        return self._sealed(compose(reply, push.format), push, account, now)
+        return self._sealed(compose(reply, push.format), opened)
 
     def _scan(self, account: Account, event: ScanProductCallback, now: float) -> Scan:
         code = (event.key_standard, event.key_str, event.ext_info)
@@ -274,7 +290,8 @@ class Receiver:
         except StorageError as error:
             self.meter.warned(scan.account, f"a verdict that came late could not be stored: {error}")
 
-    def _note(self, account: Account, event: ProductEvent, now: float) -> None:
+    def _note(self, opened: Opened) -> None:
+        account, event = opened.account, opened.event
         look_up = self.registry.look_up(account.name, event.key_standard, event.key_str, event.ext_info)
         code = (event.key_standard, event.key_str, event.ext_info)
         # WeChat's review system is the sender of a review, and no person.
@@ -282,7 +299,7 @@ class Receiver:
         said = {field.name: getattr(event, field.name) for field in fields(event) if field.name not in _HEAD_FIELDS}
         noted = Noted(
             identity=self.pepper.identity(identity(event)),
-            received_at=now,
+            received_at=opened.at,
             account=account.name,
             create_time=event.create_time,
             event=event.event,
@@ -296,15 +313,16 @@ class Receiver:
         first = self.journal.note(noted)
         self.meter.pushed(event.event, "success" if first else "repeated")
 
-    def _sealed(self, reply: bytes, push: OpenedPush, account: Account, now: float) -> Answer:
+    def _sealed(self, reply: bytes, opened: Opened) -> Answer:
+        push = opened.push
         if push.aes_key is not None:
             reply = seal(
                 reply,
                 push.format,
                 token=push.token,
                 aes_key=push.aes_key,
-                receive_id=account.keys.receive_id,
-                timestamp=int(now),
+                receive_id=opened.account.keys.receive_id,
+                timestamp=int(opened.at),
                 nonce=push.nonce,
                 random=self.random(RANDOM_BYTES),
             )

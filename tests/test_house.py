@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from pathlib import Path
 
 import scanhook
@@ -22,6 +23,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
 OUTSIDE = ("__init__", "__main__")
 
 
+@functools.cache
 def _imports(path: Path) -> set[str]:
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -80,7 +80,7 @@ def _office_of(house: House) -> Iterator[OfficeStore]:
     pepper = Pepper.load(house.pepper_path)
     url = storage_url(house)
     url.check_made()
-    with closing(use_storage(url.folder)), closing(open_office(url, pepper=pepper, clock=SystemClock())) as office:
+    with closing(use_storage(url)), closing(open_office(url, pepper=pepper, clock=SystemClock())) as office:
         yield office
 
 

@@ -72,7 +72,8 @@ def _look(path: Path) -> Iterator[Check]:
     try:
         yield from check_ready(service)
         yield _office(service)
-        yield Check(name=f"durability ({service.journal.describe()})", fault=None)
+        yield _durability(service)
+        yield from _server(service)
         yield _batches(service)
         yield _imports(service)
         is_served = _is_served(house)
@@ -114,6 +115,21 @@ def _office(service: Service) -> Check:
     except ScanhookError as error:
         return Check(name="office", fault=str(error))
     return Check(name="office", fault=None)
+
+
+def _durability(service: Service) -> Check:
+    try:
+        return Check(name=f"durability ({service.journal.describe()})", fault=None)
+    except ScanhookError as error:
+        return Check(name="durability", fault=str(error))
+
+
+def _server(service: Service) -> Iterator[Check]:
+    address = storage_url(service.house).address
+    if address:
+        from scanhook.cli.doctor_postgres import look_at_server  # noqa: PLC0415  (psycopg is loaded only where it is used)
+
+        yield from look_at_server(service.house, address, service.clock)
 
 
 def _batches(service: Service) -> Check:

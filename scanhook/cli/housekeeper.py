@@ -8,7 +8,8 @@ import signal
 import sys
 import time
 from contextlib import suppress
-from typing import Any, NoReturn
+from dataclasses import dataclass
+from typing import Any, NoReturn, Self
 
 import click
 
@@ -18,8 +19,9 @@ from scanhook.errors import Refused, ScanhookError
 from scanhook.journal import erasures_path
 from scanhook.office import open_office
 from scanhook.settings import House
-from scanhook.storage.lease import Lease, take_lease
-from scanhook.wire.housekeeping import ROUND_S, Round, do_round
+from scanhook.storage import SQLITE, StorageUrl
+from scanhook.storage.lease import Lease, take_lease, take_machine_lease
+from scanhook.wire.housekeeping import ROUND_S, Round, do_machine_round, do_round
 from scanhook.wire.log import log, log_to_stderr
 from scanhook.wire.roundnotes import HOUSEKEEPER, RoundNotes
 from scanhook.wire.service import storage_url
@@ -40,7 +42,7 @@ _NICE = 10
 def housekeeper(context: click.Context, house: House, parent: int | None, *, once: bool, as_json: bool) -> None:
     """Delete what is too old, and warn of what was forgotten, once a minute. `scanhook serve` starts one by itself.
 
-    Only one housekeeper acts on a storage; others wait for their turn.
+    Only one housekeeper acts on a storage; others wait for their turn, and meanwhile look after their machine's files.
     """
     os.nice(_NICE)
     log_to_stderr()
@@ -67,11 +69,11 @@ def _end_when_told(parent: int | None) -> None:
 
 
 def _once(house: House, clock: Clock, *, as_json: bool) -> bool:
-    lease = take_lease(storage_url(house), HOUSEKEEPER)
-    if lease is None:
-        raise Refused("another housekeeper is at work on this storage; `scanhook serve` starts one by itself")
-    with lease:
-        report = _round(house, lease, clock)
+    with _Leases(storage_url(house)) as leases:
+        leases.take()
+        if leases.house is None and leases.machine is None:
+            raise Refused("another housekeeper is at work on this storage; `scanhook serve` starts one by itself")
+        report = _round(house, leases, clock)
     if as_json:
         show_json(report)
     else:
@@ -80,23 +82,61 @@ def _once(house: House, clock: Clock, *, as_json: bool) -> bool:
     return None not in report.values()
 
 
+@dataclass(slots=True)
+class _Leases:
+    """What a housekeeper holds.
+
+    :param house: on the whole storage, on whichever machines; one housekeeper at a time has it.
+    :param machine: on what only this machine has, where the storage is somewhere else.
+    """
+
+    url: StorageUrl
+    house: Lease | None = None
+    machine: Lease | None = None
+
+    def take(self) -> None:
+        """Let go of what was lost, and take what is free.
+
+        :raises StorageError: when the storage cannot be reached; what is held by then is held on.
+        """
+        self.house, self.machine = _still_held(self.house), _still_held(self.machine)
+        if self.machine is None and self.url.engine != SQLITE:
+            self.machine = take_machine_lease(self.url, HOUSEKEEPER)
+        self.house = self.house or take_lease(self.url, HOUSEKEEPER)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for lease in (self.house, self.machine):
+            if lease is not None:
+                lease.close()
+
+
+def _still_held(lease: Lease | None) -> Lease | None:
+    if lease is None or lease.holds():
+        return lease
+    lease.close()
+    return None
+
+
 def _stay(house: House, clock: Clock, *, as_json: bool) -> NoReturn:
-    """Do a round every minute for as long as we hold the lease; else wait for it."""
-    lease: Lease | None = None
+    """Do a round every minute of what we hold the lease for; wait for what we do not."""
+    leases = _Leases(storage_url(house))
     said, round_at = "", 0.0
     while True:
         try:
-            if lease is not None and not lease.holds():
-                lease.close()
-                lease = None
-            lease = lease or take_lease(storage_url(house), HOUSEKEEPER)
-            says = "the housekeeper waits: another one is at work" if lease is None else "the housekeeper is at work"
+            waited = leases.house is None
+            leases.take()
+            waits = "the housekeeper waits: another one is at work"
+            says = waits if leases.house is None else "the housekeeper is at work"
             if says != said:
                 log.info(says, pid=os.getpid())
             said = says
-            if lease is not None and time.monotonic() >= round_at:
+            took_over = waited and leases.house is not None
+            if took_over or ((leases.house or leases.machine) and time.monotonic() >= round_at):
                 round_at = time.monotonic() + ROUND_S
-                report = _round(house, lease, clock)
+                report = _round(house, leases, clock)
                 if as_json:
                     click.echo(json.dumps(report, ensure_ascii=False))
         except Exception as error:  # noqa: BLE001  (a round that fails is tried again, whatever the reason)
@@ -107,12 +147,14 @@ def _stay(house: House, clock: Clock, *, as_json: bool) -> NoReturn:
         time.sleep(_TICK_S)
 
 
-def _round(house: House, lease: Lease, clock: Clock) -> dict[str, Any]:
+def _round(house: House, leases: _Leases, clock: Clock) -> dict[str, Any]:
     """Do one round. The storage is open no longer than that, so that nothing stands in the way of a restore."""
-    url = storage_url(house)
+    url = leases.url
+    report: dict[str, Any] = {}
     with storage_of(house) as storage:
-        return do_round(
-            Round(
+
+        def on(lease: Lease, notes: RoundNotes) -> Round:
+            return Round(
                 settings=house.settings,
                 pepper=storage.pepper,
                 registry=storage.registry,
@@ -121,11 +163,16 @@ def _round(house: House, lease: Lease, clock: Clock) -> dict[str, Any]:
                 url=url,
                 erasures=erasures_path(url),
                 lease=lease,
-                notes=RoundNotes.of(lease.read()),
+                notes=notes,
                 clock=clock,
                 now=clock.now(),
             )
-        )
+
+        if leases.machine is not None:
+            report |= do_machine_round(on(leases.machine, RoundNotes()))
+        if leases.house is not None:
+            report |= do_round(on(leases.house, RoundNotes.of(leases.house.read())))
+    return report
 
 
 def _words(done: Any) -> str:

@@ -12,12 +12,13 @@ from scanhook.cli.common import config_option, json_option, show_json, show_tabl
 from scanhook.cli.progress import IMPORT_STEPS, progress_bar
 from scanhook.errors import Refused
 from scanhook.registry import RegistryStore
-from scanhook.registry.importstore import Import, Phase
+from scanhook.registry.importstore import Import, Phase, is_elsewhere
 from scanhook.registry.loading import drop_import
 from scanhook.settings import House
 
 __all__ = ["imports", "tell_audit", "tell_warnings"]
 
+_UNFINISHED = (Phase.QUEUED, Phase.READING, Phase.LOADING)
 _COUNTED = (Phase.LOADING, Phase.DONE)
 _number = click.argument("number", type=click.IntRange(min=1))
 
@@ -75,6 +76,7 @@ def show(house: House, number: int, *, as_json: bool) -> None:
             ("import", found.id),
             ("kind", found.plan.kind),
             ("file", found.plan.file),
+            ("machine", found.machine.name if found.machine else None),
             ("state", _state(found)),
             ("begun", utc(found.started_at)),
             ("ended", utc(found.ended_at)),
@@ -100,8 +102,15 @@ def drop(house: House, number: int) -> None:
             with progress_bar(IMPORT_STEPS, quiet=False) as progress:
                 drop_import(registry, _wanted(registry, number), progress=progress)
             left = _wanted(registry, number)
+        elsewhere = is_elsewhere(registry, left)
     click.echo(f"The import {number} is given up.")
-    if left.first_part:
+    if left.first_part and left.machine and elsewhere:
+        click.echo(
+            f"Its sorted codes lie on the machine {left.machine.name}, and without them its rows cannot be found: run "
+            "the same command there, which deletes them. Until then, or until the same codes are imported again, they "
+            "stay in the registry, where nobody sees them."
+        )
+    elif left.first_part:
         click.echo(
             "Its folder is gone, so its rows could not be found; they stay in the registry, where nobody sees them, "
             "until the same codes are imported again."
@@ -145,9 +154,10 @@ def _wanted(registry: RegistryStore, number: int) -> Import:
 
 
 def _state(found: Import) -> str:
+    where = f" on {found.machine.name}" if found.machine and found.phase in _UNFINISHED else ""
     if found.phase in (Phase.READING, Phase.LOADING) and found.total:
-        return f"{found.phase}, {found.done / found.total:.0%}"
-    return found.phase
+        return f"{found.phase}{where}, {found.done / found.total:.0%}"
+    return f"{found.phase}{where}"
 
 
 def _warnings(report: Mapping[str, object]) -> list[str]:
@@ -169,6 +179,7 @@ def _as_dict(found: Import) -> dict[str, Any]:
         "import": found.id,
         "kind": found.plan.kind,
         "file": found.plan.file,
+        "machine": found.machine.name if found.machine else None,
         "phase": found.phase,
         "who": found.plan.who,
         "why": found.plan.why,

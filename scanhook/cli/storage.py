@@ -11,6 +11,7 @@ import click
 from scanhook.cli.common import config_option, json_option, show_json
 from scanhook.cli.progress import progress_bar
 from scanhook.cli.storage_check import Place, check
+from scanhook.cli.storage_copy import copy
 from scanhook.clock import SystemClock
 from scanhook.errors import Refused
 from scanhook.journal import open_journal
@@ -24,6 +25,11 @@ from scanhook.storage.upgrading import upgrade_storage
 
 __all__ = ["storage"]
 
+_PROGRAMS = {
+    "backup": "pg_dump, or pg_basebackup with the archived WAL",
+    "restore": "pg_restore, or the base backup with the archived WAL",
+}
+
 
 @click.group()
 def storage() -> None:
@@ -31,19 +37,20 @@ def storage() -> None:
 
 
 storage.add_command(check)
+storage.add_command(copy)
 
 
 @storage.command()
 @json_option
 @config_option
 def upgrade(house: House, *, as_json: bool) -> None:
-    """Bring the databases of an older version up to this one.
+    """Bring the databases of an older version up to this one; on PostgreSQL, make the tables of an empty database.
 
     Make a backup and stop the service first. Run it as often as you like: what is up to date is left alone.
     """
     place = Place.of(house)
     place.url.check_whole()
-    done = upgrade_storage(place.url.folder, pepper=place.pepper)
+    done = upgrade_storage(place.url, pepper=place.pepper)
     if as_json:
         return show_json({file.name: {"before": file.before, "after": file.after} for file in done})
     for file in done:
@@ -66,9 +73,9 @@ def backup(house: House, into: Path, *, as_json: bool) -> None:
 
     The pepper is not copied: keep it apart. A backup is worthless without it, and must not be stolen together with it.
     """
-    place = Place.of(house)
+    place = _place_of_files(house, "backup")
     place.url.check_whole()
-    with closing(use_storage(place.url.folder)), progress_bar({}, quiet=as_json) as tell:
+    with closing(use_storage(place.url)), progress_bar({}, quiet=as_json) as tell:
         made, manifest = make_backup(
             place.url.folder, into.absolute(), pepper=place.pepper, now=SystemClock().now(), tell=tell
         )
@@ -93,7 +100,7 @@ def restore(house: House, folder: Path, *, yes: bool, as_json: bool) -> None:
 
     Stop the service first. The present databases are moved aside, not deleted. Whoever was erased stays erased.
     """
-    place = Place.of(house)
+    place = _place_of_files(house, "restore")
     if not yes:
         _confirm(place, folder)
     now = SystemClock().now()
@@ -122,6 +129,22 @@ def restore(house: House, folder: Path, *, yes: bool, as_json: bool) -> None:
         "that were made or revoked. Do again what must hold, then start the service.",
         fg="yellow",
     )
+
+
+def _place_of_files(house: House, what: str) -> Place:
+    """Return the place of a storage whose files are ours to copy.
+
+    :raises Refused: on PostgreSQL, which has programs of its own for that.
+    """
+    place = Place.of(house)
+    if place.url.address:
+        raise Refused(
+            f"{place.url.name} is looked after with PostgreSQL's own programs: {_PROGRAMS[what]}. What belongs to it "
+            f"and lies not in it: the settings ({house.path}), the pepper ({house.pepper_path}), without which it is "
+            f"worthless, and the list of those who were erased ({erasures_path(place.url)}). deploy/postgresql.md "
+            "tells how"
+        )
+    return place
 
 
 def _confirm(place: Place, folder: Path) -> None:

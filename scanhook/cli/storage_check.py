@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import click
 
 from scanhook.cli.common import config_option, console, json_option, show_json
 from scanhook.cli.progress import progress_bar
-from scanhook.journal import sqlite_check as journal_check
-from scanhook.registry import sqlite_check as registry_check
-from scanhook.registry.sqlite_check import UnfinishedImport, unfinished_imports
+from scanhook.journal import sql_check as journal_check
+from scanhook.registry import sql_check as registry_check
+from scanhook.registry.sql_check import UnfinishedImport, unfinished_imports
 from scanhook.settings import House
-from scanhook.storage import Pepper, StorageUrl, open_file, rows_of, wording
+from scanhook.storage import Pepper, Session, StorageUrl, open_file, wording
 from scanhook.storage.checking import Contradictions, Finding, check_file
-from scanhook.storage.files import STORE_FILES, Telling
+from scanhook.storage.files import STORE_FILES, StoreFile, Telling
 from scanhook.storage.lock import use_storage
 from scanhook.wire.service import storage_url
 from scanhook.wire.uploads import RESERVE_BYTES
@@ -28,10 +27,12 @@ __all__ = ["Place", "check"]
 
 
 _CONTRADICTIONS: dict[str, Contradictions] = {
-    "registry.db": registry_check.contradictions,
-    "journal.db": journal_check.contradictions,
-    "office.db": lambda connection, *, quick, tell: iter(()),  # noqa: ARG005  (nothing in it could),
+    "journal": journal_check.contradictions,
+    "office": lambda _session, *, quick, tell: iter(()),  # noqa: ARG005  (nothing in it could)
+    "registry": registry_check.contradictions,
 }
+_OF_ONE_STATE = frozenset({"journal"})
+"""Scans go on, and are counted in several tables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +60,12 @@ def check(context: click.Context, house: House, *, quick: bool, as_json: bool) -
     """Look at every database: integrity, schema, pepper, and whether its counts are right. Scans go on."""
     place = Place.of(house)
     place.url.check_made()
-    with closing(use_storage(place.url.folder)):
+    with closing(use_storage(place.url)):
         with progress_bar({}, quiet=as_json) as tell:
             findings = list(_look(place, quick=quick, tell=tell))
         good = not any(finding.fault for finding in findings)
         counts, unfinished = _count(place) if good else ({}, [])
-    sizes = _sizes(place.url.folder)
+        sizes = _sizes(place) if good or place.url.address is None else {}
     if as_json:
         show_json(
             {
@@ -83,35 +84,74 @@ def check(context: click.Context, house: House, *, quick: bool, as_json: bool) -
 
 
 def _look(place: Place, *, quick: bool, tell: Telling) -> Iterator[Finding]:
+    if place.url.address:
+        from scanhook.storage.postgres.checking import check_database  # noqa: PLC0415  (psycopg only where it is used)
+
+        yield from check_database(
+            place.url.address,
+            pepper=place.pepper,
+            quick=quick,
+            contradictions=_CONTRADICTIONS,
+            of_one_state=_OF_ONE_STATE,
+            tell=tell,
+        )
+        return
     folder = place.url.folder
     for file in STORE_FILES:
         yield from check_file(
-            file, folder, pepper=place.pepper, quick=quick, contradictions=_CONTRADICTIONS[file.name], tell=tell
+            file,
+            folder,
+            pepper=place.pepper,
+            quick=quick,
+            contradictions=_CONTRADICTIONS[_room(file)],
+            one_state=_room(file) in _OF_ONE_STATE,
+            tell=tell,
         )
     free = shutil.disk_usage(folder).free
     fault = f"{folder} has {free:,} bytes free: make room; when the disk is full, no scan is answered any more"
     yield Finding(name="free disk space", fault=fault if free < RESERVE_BYTES else None)
 
 
+def _room(file: StoreFile) -> str:
+    return file.name.removesuffix(".db")
+
+
 def _count(place: Place) -> tuple[dict[str, int], list[UnfinishedImport]]:
     counts: dict[str, int] = {}
     unfinished: list[UnfinishedImport] = []
     for file in STORE_FILES:
-        path = place.url.folder / file.name
-        with wording(path):
-            connection = open_file(path)
-            try:
-                counts |= {name: rows_of(connection, statement)[0][0] for name, statement in file.counts.items()}
-                if file.name == "registry.db":
-                    unfinished = unfinished_imports(connection)
-            finally:
-                connection.close()
+        with _session(place, file) as session:
+            counts |= {name: session.value(statement) for name, statement in file.counts.items()}
+            if _room(file) == "registry":
+                unfinished = unfinished_imports(session)
     return counts, unfinished
 
 
-def _sizes(folder: Path) -> dict[str, int]:
+@contextmanager
+def _session(place: Place, file: StoreFile) -> Iterator[Session]:
+    if place.url.address:
+        from scanhook.storage.postgres.checking import reading_all  # noqa: PLC0415
+
+        with reading_all(place.url.address) as session:
+            yield session
+        return
+    path = place.url.folder / file.name
+    with wording(path):
+        opened = open_file(path)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+
+def _sizes(place: Place) -> dict[str, int]:
+    if place.url.address:
+        from scanhook.storage.postgres.checking import sizes_of_tables  # noqa: PLC0415
+
+        return sizes_of_tables(place.url.address)
     names = [name for file in STORE_FILES for name in (file.name, f"{file.name}-wal")]
-    return {name: (folder / name).stat().st_size for name in names if (folder / name).exists()}
+    paths = {name: place.url.folder / name for name in names}
+    return {name: path.stat().st_size for name, path in paths.items() if path.exists()}
 
 
 def _as_dict(unfinished: UnfinishedImport) -> dict[str, Any]:
@@ -138,8 +178,9 @@ def _tell(
     findings: list[Finding], counts: dict[str, int], unfinished: list[UnfinishedImport], sizes: dict[str, int]
 ) -> None:
     for finding in findings:
-        console.print(f"{'[red]✗[/]' if finding.fault else '[green]✓[/]'} {finding.name}", end="")
-        console.print(f": {finding.fault}" if finding.fault else "", markup=False, soft_wrap=True)
+        console.print("[red]✗[/]" if finding.fault else "[green]✓[/]", end=" ")
+        said = finding.name + (f": {finding.fault}" if finding.fault else "")
+        console.print(said, markup=False, soft_wrap=True)
     for one in unfinished:
         click.secho(f"The {one.kind} {one.id} of {one.file} is not finished: {_remedy(one)}.", fg="yellow")
     if counts:

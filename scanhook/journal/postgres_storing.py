@@ -17,21 +17,23 @@ from typing import Any
 import psycopg
 
 from scanhook.journal.entry import UNDECIDED, Entry, Noted, Scan
+from scanhook.journal.postgres_statements import (
+    ADD,
+    ADD_EVENT,
+    ADD_SCANNERS,
+    COMPLETE,
+    COUNT,
+    ENTER,
+    FIND_LOCKED,
+    RESETS,
+    SCAN_KINDS,
+    STANDING,
+)
 from scanhook.journal.postgres_tables import PostgresTables, drawing_key
 from scanhook.journal.sql_rows import entry_of
-from scanhook.journal.sql_storing import (
-    DECISION,
-    EVENT_ROW,
-    FIND,
-    SCAN_ROW,
-    asked_of,
-    decision_of,
-    event_row,
-    facts_of,
-    new_entry,
-)
-from scanhook.storage.postgres.columns import Blobs, Column, Texts, Whole
-from scanhook.storage.postgres.connection import PostgresConnection, translated
+from scanhook.journal.sql_storing import asked_of, decision_of, event_row, facts_of, new_entry
+from scanhook.storage.postgres.columns import Blobs, Whole
+from scanhook.storage.postgres.connection import PostgresConnection
 from scanhook.storage.postgres.database import LOCK_CLASS, ROOMS
 from scanhook.verdict import Verdict
 
@@ -39,49 +41,6 @@ __all__ = ["Stored", "store_event", "store_scans"]
 
 _LOCK_WAIT = "1s"
 """What is not had by then will be had when WeChat asks again; whoever waits longer only makes it worse."""
-# All that change the journal but do not store are alone: they hold the first lock exclusively.
-_ENTER = (
-    b"SELECT set_config('lock_timeout', $1, true), pg_advisory_xact_lock_shared($2::int, $3::int), "
-    b"pg_advisory_xact_lock_shared($4 + coalesce(pg_sequence_last_value($5), 0))"
-)
-# A statement of its own, for it must see what was done while we waited for the lock.
-_STANDING = b"SELECT value FROM meta WHERE name = $1"
-_KIND_OF: dict[str, type[Column]] = {
-    **dict.fromkeys(("identity", "person", "product_id", "tag", "asked"), Blobs),
-    **dict.fromkeys(("received_at", "create_time", "need_anti_fake", "decided_at", "position"), Whole),
-}
-
-
-def _unnested(kinds: Iterable[type[Column]]) -> str:
-    return f"unnest({', '.join(f'${place}::{kind.type}' for place, kind in enumerate(kinds, 1))})"
-
-
-_SCAN_KINDS = tuple(_KIND_OF.get(name, Texts) for name in SCAN_ROW)
-# Numbers are drawn in the order of arrival, and rows are added in that of their keys.
-_ADD = f"""
-INSERT INTO scans (id, {", ".join(SCAN_ROW)})
-SELECT drawn.* FROM (
-  SELECT nextval('scans_id_seq'), given.* FROM {_unnested(_SCAN_KINDS)} AS given ({", ".join(SCAN_ROW)})
-) AS drawn ORDER BY identity
-ON CONFLICT (identity) DO NOTHING RETURNING identity, id
-""".encode()
-_FIND_LOCKED = translated(f"{FIND} FOR UPDATE")
-_COMPLETE = translated(f"UPDATE scans SET {', '.join(f'{name} = ?' for name in DECISION)} WHERE identity = ?")
-_RESETS = b"SELECT tag, max(through) FROM resets WHERE tag = ANY($1::bytea[]) GROUP BY tag"
-_ADD_SCANNERS = f"""
-INSERT INTO scanners (tag, person) SELECT * FROM {_unnested((Blobs, Blobs))} ON CONFLICT DO NOTHING RETURNING tag
-""".encode()
-_COUNT = f"""
-INSERT INTO tallies (tag, scans, persons, first_at, last_at)
-SELECT * FROM {_unnested((Blobs, Whole, Whole, Whole, Whole))}
-ON CONFLICT (tag) DO UPDATE SET
-  scans = tallies.scans + excluded.scans, persons = tallies.persons + excluded.persons,
-  first_at = least(tallies.first_at, excluded.first_at), last_at = greatest(tallies.last_at, excluded.last_at)
-""".encode()
-_ADD_EVENT = translated(
-    f"INSERT INTO events ({', '.join(EVENT_ROW)}) VALUES ({', '.join('?' * len(EVENT_ROW))}) "
-    "ON CONFLICT (identity) DO NOTHING"
-)
 
 Stored = tuple[Entry, bool, bool]
 """A scan as it is kept, whether it was there before, and whether it got its verdict now."""
@@ -150,7 +109,7 @@ def store_event(database: PostgresTables, event: Noted, *, within_s: float) -> b
     """Store another event, as :func:`store_scans` does; tells whether it is the first time that it came."""
     with database.session(within_s=within_s) as session, _rolled_back(session.connection):
         with _entered(database, session.connection, "events"):
-            added = session.connection.execute(_ADD_EVENT, event_row(event), prepare=True)
+            added = session.connection.execute(ADD_EVENT, event_row(event), prepare=True)
         session.connection.execute("COMMIT")
         return bool(added.rowcount)
 
@@ -186,15 +145,16 @@ def _store_any(database: PostgresTables, connection: PostgresConnection, given: 
                 counted += [one.counted] if one.decided else []
         there = {place: one for place, one in some.items() if place not in stored}
         rows = _find(connection, [one.identity for one in there.values()])
-        for place, one in there.items():
-            row = rows[one.identity]
-            completes = one.completes(row)
-            kept = (*row[:10], *one.decision[:4], *one.decision[5:], row[18]) if completes else row
-            stored[place] = entry_of(kept), True, completes
-            if completes:
-                connection.execute(_COMPLETE, (*one.decision, one.identity))
-                # By what is kept: since the scan came first, its person may have been erased.
-                late.append((row[0], (one.decision[5], row[6], row[1])))
+        with connection.pipeline():
+            for place, one in there.items():
+                row = rows[one.identity]
+                completes = one.completes(row)
+                kept = (*row[:10], *one.decision[:4], *one.decision[5:], row[18]) if completes else row
+                stored[place] = entry_of(kept), True, completes
+                if completes:
+                    connection.execute(COMPLETE, (*one.decision, one.identity), prepare=True)
+                    # By what is kept: since the scan came first, its person may have been erased.
+                    late.append((row[0], (one.decision[5], row[6], row[1])))
     counted += _still_counted(connection, late)
     _count_and_commit(connection, counted, _add_scanners(connection, counted))
     return [stored[place] for place in range(len(given))]
@@ -219,8 +179,8 @@ def _entered(database: PostgresTables, connection: PostgresConnection, table: st
     try:
         with connection.pipeline():
             connection.execute("BEGIN", prepare=True)
-            connection.execute(_ENTER, entry, prepare=True)
-            standing = connection.execute(_STANDING, (database.room,), prepare=True)
+            connection.execute(ENTER, entry, prepare=True)
+            standing = connection.execute(STANDING, (database.room,), prepare=True)
             yield
     except psycopg.Error:
         # What a table that was upgraded or moved away does not take any more is better said by its standing.
@@ -251,15 +211,15 @@ def _rounds(given: list[_Given]) -> Iterator[dict[int, _Given]]:
 
 def _add(connection: PostgresConnection, given: Iterable[_Given]) -> psycopg.Cursor[Any]:
     rows = [(*one.facts, *one.decision, one.asked) for one in given]
-    columns = [kind(column) for kind, column in zip(_SCAN_KINDS, zip(*rows, strict=True), strict=True)]
-    return connection.execute(_ADD, columns, prepare=True)
+    columns = [kind(column) for kind, column in zip(SCAN_KINDS, zip(*rows, strict=True), strict=True)]
+    return connection.execute(ADD, columns, prepare=True)
 
 
 def _find(connection: PostgresConnection, identities: list[bytes]) -> dict[bytes, tuple[Any, ...]]:
     """Return the rows of scans that are there, locked against everybody who would complete them too."""
     with connection.pipeline():
         found = {
-            identity: connection.execute(_FIND_LOCKED, (identity,), prepare=True) for identity in sorted(identities)
+            identity: connection.execute(FIND_LOCKED, (identity,), prepare=True) for identity in sorted(identities)
         }
     return {identity: row for identity, cursor in found.items() for row in cursor.fetchall()}
 
@@ -269,14 +229,14 @@ def _still_counted(connection: PostgresConnection, late: list[tuple[int, _Counte
     if not late:
         return []
     tags = sorted({tag for _, (tag, _, _) in late})
-    through = dict(connection.execute(_RESETS, (Blobs(tags),), prepare=True).fetchall())
+    through = dict(connection.execute(RESETS, (Blobs(tags),), prepare=True).fetchall())
     return [counted for number, counted in late if number > through.get(counted[0], 0)]
 
 
 def _add_scanners(connection: PostgresConnection, counted: Iterable[_Counted]) -> psycopg.Cursor[Any]:
     pairs = sorted({(tag, person) for tag, person, _ in counted})
     columns = Blobs(tag for tag, _ in pairs), Blobs(person for _, person in pairs)
-    return connection.execute(_ADD_SCANNERS, columns, prepare=True)
+    return connection.execute(ADD_SCANNERS, columns, prepare=True)
 
 
 def _count_and_commit(connection: PostgresConnection, counted: Iterable[_Counted], paired: psycopg.Cursor[Any]) -> None:
@@ -294,5 +254,5 @@ def _count_and_commit(connection: PostgresConnection, counted: Iterable[_Counted
                 Whole(min(times[tag]) for tag in tags),
                 Whole(max(times[tag]) for tag in tags),
             )
-            connection.execute(_COUNT, columns, prepare=True)
+            connection.execute(COUNT, columns, prepare=True)
         connection.execute("COMMIT", prepare=True)

@@ -60,6 +60,7 @@ class SqliteJournal(SqlReading, SqlCounts, SqlEvents, SqlPeople):
     def recall(self, identity: bytes) -> Entry | None:
         """Return a decided scan."""
         with self.database.reading() as connection:
+            self.database.check_ours(connection)
             rows = rows_of(connection, RECALL, (identity,))
         return entry_of(rows[0]) if rows else None
 

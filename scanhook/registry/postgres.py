@@ -22,7 +22,7 @@ from scanhook.storage import Pepper, StorageUrl
 from scanhook.storage.postgres.address import Address
 from scanhook.storage.postgres.database import SCAN_S, PostgresDatabase
 
-__all__ = ["BY_KEYS", "FIND_TAGS", "LOOK_UP", "PAGE_OF_CODES", "PostgresRegistry", "open_postgres"]
+__all__ = ["FIND_TAGS", "LOOK_UP", "PAGE_OF_CODES", "PostgresRegistry", "open_postgres"]
 
 _PRODUCT = columns_of("p", PRODUCT_COLUMNS)
 _CODE = ", ".join(
@@ -31,16 +31,23 @@ _CODE = ", ".join(
         *(columns_of(table, MARK_COLUMNS) for table in ("b", "r", "k")),
     )
 )
-# Each of them by its primary key, one behind the other; the levels that no change has ever touched are not asked.
+# Each row by its primary key, one behind the other; what no change has ever touched is not asked. The LIMITs keep the
+# server from joining in another way: a plan that it made while a table was empty may be used when it is full.
+_PART = """
+LATERAL (SELECT import_id, batch_id, state, change_id FROM parts WHERE id = c.part_id LIMIT 1) AS pt ON true
+"""
+_IMPORT = "LATERAL (SELECT id FROM imports WHERE id = pt.import_id AND shown = 1 LIMIT 1) AS i ON true"
 _AROUND_CODE = f"""
-LEFT JOIN parts AS pt ON pt.id = c.part_id
-LEFT JOIN imports AS i ON i.id = pt.import_id AND i.shown = 1
-LEFT JOIN batches AS b ON b.id = pt.batch_id
+LEFT JOIN {_PART}
+LEFT JOIN {_IMPORT}
+LEFT JOIN LATERAL (
+  SELECT id, product_id, name, ranged, {MARK_COLUMNS} FROM batches WHERE id = pt.batch_id LIMIT 1
+) AS b ON true
 LEFT JOIN LATERAL (
   SELECT last, {MARK_COLUMNS} FROM ranges WHERE batch_id = b.id AND first <= c.position AND b.ranged = 1
   ORDER BY first DESC LIMIT 1
 ) AS r ON r.last >= c.position
-LEFT JOIN marks AS k ON k.tag = CASE WHEN c.marked = 1 THEN c.tag END
+LEFT JOIN LATERAL (SELECT {MARK_COLUMNS} FROM marks WHERE tag = c.tag AND c.marked = 1 LIMIT 1) AS k ON true
 """
 LOOK_UP = f"""
 SELECT (SELECT value FROM meta WHERE name = 'registry'), {_PRODUCT}, {_CODE} FROM (SELECT 1) AS one
@@ -51,16 +58,14 @@ LEFT JOIN codes AS c ON c.tag = ?
 PAGE_OF_CODES = f"""
 SELECT c.tag, b.id, {_PRODUCT}, {_CODE} FROM (SELECT * FROM codes WHERE tag > ? ORDER BY tag LIMIT ?) AS c
 {_AROUND_CODE}
-LEFT JOIN products AS p ON p.id = b.product_id
+LEFT JOIN LATERAL (SELECT * FROM products WHERE id = b.product_id LIMIT 1) AS p ON true
 ORDER BY c.tag
 """
-BY_KEYS = tuple(f"SET LOCAL enable_{way} = off" for way in ("hashjoin", "mergejoin", "material"))
-"""A page is joined row by row, or each of them would read all marks that there are."""
-FIND_TAGS = """
-SELECT c.tag, b.name, c.position FROM unnest(?::bytea[]) AS wanted (tag)
-JOIN codes AS c ON c.tag = wanted.tag
-JOIN parts AS pt ON pt.id = c.part_id JOIN imports AS i ON i.id = pt.import_id AND i.shown = 1
-JOIN batches AS b ON b.id = pt.batch_id
+FIND_TAGS = f"""
+SELECT wanted.tag, b.name, c.position FROM unnest(?::bytea[]) AS wanted (tag)
+JOIN LATERAL (SELECT part_id, position FROM codes WHERE tag = wanted.tag LIMIT 1) AS c ON true
+JOIN {_PART} JOIN {_IMPORT}
+JOIN LATERAL (SELECT name FROM batches WHERE id = pt.batch_id LIMIT 1) AS b ON true
 """
 _PAGE_ROWS = 10_000
 _PRODUCT_WIDTH = len(PRODUCT_COLUMNS.split(", "))
@@ -135,10 +140,8 @@ class PostgresRegistry(PostgresImports, SqlProducts, SqlBatches, SqlLife, SqlMin
         """Yield every visible code in the order of the tags; each page is one statement, and one state."""
         after = b""
         while True:
-            with self.database.seeing_one_state() as session:
+            with self.database.reading() as session:
                 self.database.check_ours(session)
-                for each in BY_KEYS:
-                    session.change(each)
                 rows = session.rows(PAGE_OF_CODES, (after, _PAGE_ROWS))
             known: dict[bytes, Product] = {}
             for tag, batch_id, product_id, *rest in rows:

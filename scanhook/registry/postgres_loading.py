@@ -27,14 +27,9 @@ _END = b"\xff\xff"
 TAKE_OVER = """
 INSERT INTO codes (tag, part_id, position) SELECT * FROM unnest(?::bytea[], ?::int[], ?::int[])
 ON CONFLICT (tag) DO UPDATE SET part_id = excluded.part_id, position = excluded.position
-WHERE EXISTS (
-  SELECT 1 FROM parts AS pt JOIN imports AS i ON i.id = pt.import_id WHERE pt.id = codes.part_id AND i.shown = 0
-)
+WHERE (SELECT shown FROM imports WHERE id = (SELECT import_id FROM parts WHERE id = codes.part_id)) = 0
 """
-DELETE = """
-DELETE FROM codes AS c USING unnest(?::bytea[], ?::int[]) AS gone (tag, part_id)
-WHERE c.tag = gone.tag AND c.part_id = gone.part_id
-"""
+DELETE = "DELETE FROM codes WHERE tag = ANY (?::bytea[]) AND part_id = ANY (?::int[])"
 
 
 class PostgresLoader:
@@ -70,8 +65,8 @@ class PostgresLoader:
     def delete(self, rows: Sequence[CodeRow]) -> None:
         """Delete codes in one transaction."""
         with self._transaction() as session:
-            tags, parts, _ = (list(column) for column in zip(*self._places(rows), strict=True))
-            session.change(DELETE, (tags, parts))
+            parts = sorted({self._first_part + pile for _, _, pile, _ in rows})
+            session.change(DELETE, ([tag for tag, _, _, _ in rows], parts))
 
     def _places(self, rows: Sequence[CodeRow]) -> Iterator[tuple[bytes, int, int]]:
         first = self._first_part

@@ -10,7 +10,7 @@ from scanhook.errors import Refused
 from scanhook.registry.change import Change
 from scanhook.registry.life import Action, Level, Mark
 from scanhook.registry.product import Product
-from scanhook.registry.sql_rows import PRODUCT_COLUMNS, columns_of, mark_of, mark_row, product_of
+from scanhook.registry.sql_rows import PRODUCT_COLUMNS, columns_of, insert_all, mark_of, mark_row, product_of
 from scanhook.storage import Session
 
 __all__ = ["ADD_CHANGE", "Before", "keep_befores", "log_settings", "read_befores", "read_changes", "undoable"]
@@ -24,7 +24,7 @@ INSERT INTO changes (at, who, why, action, level, product_id, codes, details) VA
 """
 _ADD_BEFORE = """
 INSERT INTO befores (change_id, number, product_id, batch_id, first, last, tag, state, activated_by, activates_at,
-  expires_at, was) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  expires_at, was)
 """
 _BEFORES = """
 SELECT product_id, batch_id, first, last, tag, state, activated_by, activates_at, expires_at, was
@@ -42,10 +42,8 @@ Before = tuple[bytes | None, int | None, int | None, int | None, bytes | None, M
 
 def keep_befores(session: Session, change_id: int, befores: Iterable[Before]) -> None:
     """Write down what a change has found, for its undo."""
-    session.change_all(
-        _ADD_BEFORE,
-        ((change_id, number, *before[:5], *mark_row(before[5])) for number, before in enumerate(befores)),
-    )
+    rows = [(change_id, number, *before[:5], *mark_row(before[5])) for number, before in enumerate(befores)]
+    insert_all(session, _ADD_BEFORE, rows)
 
 
 def read_befores(session: Session, change_id: int) -> list[Before]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from scanhook.errors import Refused
 from scanhook.registry.life import NO_MARK, Mark
 from scanhook.registry.segments import Segment, covered, laid_over
 from scanhook.registry.sql_history import Before
-from scanhook.registry.sql_rows import MARK_COLUMNS, chunks, mark_of, mark_row, places
+from scanhook.registry.sql_rows import MARK_COLUMNS, chunks, insert_all, mark_of, mark_row, places
 from scanhook.storage import Session
 
 __all__ = ["Step", "newest_changes", "put_back", "step_codes", "step_range", "step_row"]
@@ -28,8 +28,8 @@ _OVERLAPPING = f"""
 SELECT first, last, {MARK_COLUMNS} FROM ranges WHERE batch_id = ? AND first <= ? AND last >= ? ORDER BY first
 """
 _ADD_RANGE = f"INSERT INTO ranges (batch_id, first, last, {MARK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-_SET_MARK = f"""
-INSERT INTO marks (tag, {MARK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)
+_ADD_MARK = f"INSERT INTO marks (tag, {MARK_COLUMNS})"
+_OVER_MARK = """
 ON CONFLICT (tag) DO UPDATE SET state = excluded.state, activated_by = excluded.activated_by,
   activates_at = excluded.activates_at, expires_at = excluded.expires_at, change_id = excluded.change_id
 """
@@ -133,15 +133,17 @@ def _code_marks(session: Session, tags: Sequence[bytes]) -> dict[bytes, Mark]:
 def _write_codes(session: Session, marks: dict[bytes, Mark]) -> None:
     """Write the marks of codes; in the order of their tags, as everybody does who writes several."""
     ordered = sorted(marks.items())
+    written = [(tag, *mark_row(mark)) for tag, mark in ordered if mark != NO_MARK]
+    insert_all(session, _ADD_MARK, written, otherwise=_OVER_MARK)
+    _change_each(session, "UPDATE codes SET marked = 1", [tag for tag, *_ in written])
     empty = [tag for tag, mark in ordered if mark == NO_MARK]
-    session.change_all(_SET_MARK, [(tag, *mark_row(mark)) for tag, mark in ordered if mark != NO_MARK])
-    _for_each(session, "UPDATE codes SET marked = 1", [tag for tag, mark in ordered if mark != NO_MARK])
-    _for_each(session, "DELETE FROM marks", empty)
-    _for_each(session, "UPDATE codes SET marked = NULL", empty)
+    _change_each(session, "DELETE FROM marks", empty)
+    _change_each(session, "UPDATE codes SET marked = NULL", empty)
 
 
-def _for_each(session: Session, statement: str, tags: Iterable[bytes]) -> None:
-    session.change_all(f"{statement} WHERE tag = ?", [(tag,) for tag in tags])
+def _change_each(session: Session, statement: str, tags: Sequence[bytes]) -> None:
+    for some in chunks(tags):
+        session.change(f"{statement} WHERE tag IN ({places(some)})", tuple(some))
 
 
 def _stepped(piece: Segment, after: Step) -> Mark:

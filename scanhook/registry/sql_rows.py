@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any, TypeVar
 
 from scanhook.message import CodeResult
 from scanhook.registry.life import Mark, State
 from scanhook.registry.normalise import Normalisation
 from scanhook.registry.product import Product, Reason
+from scanhook.storage import Session
 
 __all__ = [
     "MARK_COLUMNS",
     "PRODUCT_COLUMNS",
     "chunks",
     "columns_of",
+    "insert_all",
     "mark_of",
     "mark_row",
     "places",
@@ -47,6 +50,17 @@ def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
 def places(values: Sequence[object]) -> str:
     """Return a place in a statement for each of some values."""
     return ", ".join("?" * len(values))
+
+
+def insert_all(session: Session, insert: str, rows: Sequence[tuple[object, ...]], *, otherwise: str = "") -> None:
+    """Insert many rows in few statements.
+
+    :param insert: up to its ``VALUES``.
+    :param otherwise: what stands behind them.
+    """
+    for some in chunks(rows):
+        values = ", ".join([f"({places(some[0])})"] * len(some))
+        session.change(f"{insert} VALUES {values} {otherwise}", tuple(chain.from_iterable(some)))
 
 
 def mark_of(row: tuple[Any, ...]) -> Mark:

@@ -42,9 +42,16 @@ def sweep(store: ImportStore) -> None:
     for folder in store.folder.glob("import-*"):
         number = folder.name.rpartition("-")[2]
         left = store.find_import(int(number)) if number.isdigit() else None
-        if left is None or (left.plan.kind is Kind.IMPORT and _is_through(left)):
+        if _is_left_over(store, left):
             with suppress(StorageError):
                 remove_work(folder)
+
+
+def _is_left_over(store: ImportStore, left: Import | None) -> bool:
+    if left is None:
+        # A server may have been exchanged for another, or restored: then the folder belongs to who knows whom.
+        return store.machine is None
+    return left.plan.kind is Kind.IMPORT and _is_through(left) and not is_elsewhere(store, left)
 
 
 def _is_through(left: Import) -> bool:

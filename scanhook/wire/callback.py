@@ -12,14 +12,14 @@ from functools import partial
 from threading import Semaphore
 
 from scanhook.envelope import BODY_MAX_BYTES
-from scanhook.errors import Malformed, PushError, ScanhookError, TooLarge
-from scanhook.receive import Account, Answer, Judged, Unasked
+from scanhook.errors import Malformed, PushError, ScanhookError, TooLarge, Undecided
+from scanhook.receive import Account, Answer, Judged, Opened, Unasked
 from scanhook.wire.forward import Forwarder, Parcel
 from scanhook.wire.log import last_line, log
 from scanhook.wire.metrics import Metrics
 from scanhook.wire.service import Service
 
-__all__ = ["CALLBACK_PATH", "Begun", "Callback", "HttpAnswer", "Onward"]
+__all__ = ["CALLBACK_PATH", "Begun", "Callback", "HttpAnswer", "Onward", "Taken"]
 
 CALLBACK_PATH = "/wechat/callback"
 """Of the first account; a named one has ``/NAME`` behind it."""
@@ -34,6 +34,18 @@ class HttpAnswer:
     status: int
     body: bytes
     content_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A push that is authentic, and must be looked up.
+
+    :param started: when it came, by ``time.perf_counter``.
+    """
+
+    opened: Opened
+    parcel: Parcel
+    started: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +99,15 @@ class Callback:
         """How many pushes may wait for brands' own servers at once."""
         return max(1, self._service.house.settings.service.threads // 2)
 
+    @property
+    def look_ups_max(self) -> int:
+        """How many pushes may be looked up at once in a storage on another machine.
+
+        More than it has connections would wait for one; but some of them may wait for verifiers.
+        """
+        settings = self._service.house.settings
+        return settings.service.threads if self.waits_for_verifiers else settings.storage.connections
+
     def close(self) -> None:
         """Let what is on its way to brands' own servers come to its end, then close the service."""
         for forwarder in self._forwarders.values():
@@ -94,9 +115,14 @@ class Callback:
         self._service.close()
 
     @property
-    def waits(self) -> bool:
+    def waits_for_verifiers(self) -> bool:
         """Whether :meth:`push` may wait for somebody else's service."""
         return self._service.judge.waits
+
+    @property
+    def waits_for_storage(self) -> bool:
+        """Whether :meth:`push` may wait for another machine that keeps the storage."""
+        return self._service.storage.waits
 
     def account(self, name: str = "") -> Account | None:
         """Return the account of that name; without one, the first."""
@@ -128,24 +154,46 @@ class Callback:
         return self.settle([begun])[0] if isinstance(begun, Begun) else begun
 
     def begin(self, account: Account, query: bytes, body: bytes, content_type: str = "") -> HttpAnswer | Begun | Onward:
-        """Take a push as far as it goes without waiting; :meth:`settle` and :meth:`relay` answer what comes out."""
+        """Open a push and look it up; :meth:`settle` and :meth:`relay` answer what comes out."""
+        taken = self.open(account, query, body, content_type)
+        return self.look_up(taken) if isinstance(taken, Taken) else taken
+
+    def open(self, account: Account, query: bytes, body: bytes, content_type: str = "") -> HttpAnswer | Taken | Onward:
+        """Take a push as far as it goes without registry and journal."""
         started = time.perf_counter()
         parcel = Parcel(query=query, body=body, content_type=content_type)
         try:
             _check_size(body)
-            found = self._service.receiver.judged(account, query, body)
+            opened = self._service.receiver.opened(account, query, body)
         except Exception as error:  # noqa: BLE001  (a consumer's scan must never meet a 500)
             return self._timed(started, self._refused(error, account, "POST"))
+        if isinstance(opened, Unasked):
+            return self._unasked(account, opened, parcel, started)
+        return Taken(opened=opened, parcel=parcel, started=started)
+
+    def look_up(self, taken: Taken) -> HttpAnswer | Begun | Onward:
+        """Judge a push."""
+        account, started = taken.opened.account, taken.started
+        try:
+            found = self._service.receiver.judged(taken.opened)
+        except Exception as error:  # noqa: BLE001
+            return self._timed(started, self._refused(error, account, "POST"))
         if isinstance(found, Unasked):
-            answer = _given(found.answer)
-            if account.name not in self._forwarders:
-                return self._timed(started, answer)
-            return Onward(parcel=parcel, forwarder=self._forwarders[account.name], otherwise=answer, started=started)
+            return self._unasked(account, found, taken.parcel, started)
         if account.name in self._copied:
-            self._forwarders[account.name].copy(parcel)
+            self._forwarders[account.name].copy(taken.parcel)
         if isinstance(found, Answer):
             return self._timed(started, _given(found))
         return Begun(judged=found, started=started)
+
+    def give_up(self, taken: Taken, why: str) -> HttpAnswer:
+        """Answer a push that can wait no longer: for its verdict, or for its scan to be on the disk.
+
+        :param why: for the log.
+        """
+        account = taken.opened.account
+        answer = self._service.receiver.undecided(taken.opened, Undecided(why))
+        return self._timed(taken.started, self._given_or_refused(answer, account))
 
     def relay(self, onward: Onward) -> HttpAnswer:
         """Answer a push with what the brand's own server says of it; waits for it, but not longer than WeChat does."""
@@ -166,10 +214,7 @@ class Callback:
         except Exception as error:  # noqa: BLE001
             answers = [error] * len(begun)
         return [
-            self._timed(
-                push.started,
-                self._refused(answer, push.judged.account, "POST") if isinstance(answer, Exception) else _given(answer),
-            )
+            self._timed(push.started, self._given_or_refused(answer, push.judged.opened.account))
             for push, answer in zip(begun, answers, strict=True)
         ]
 
@@ -205,6 +250,15 @@ class Callback:
             why = type(error).__name__
             log.error("broken", status=503, why=why, where=last_line(error), account=account.name, method=method)
         return HttpAnswer(status=503, body=b"try again", content_type=_TEXT)
+
+    def _given_or_refused(self, answer: Answer | Exception, account: Account) -> HttpAnswer:
+        return self._refused(answer, account, "POST") if isinstance(answer, Exception) else _given(answer)
+
+    def _unasked(self, account: Account, unasked: Unasked, parcel: Parcel, started: float) -> HttpAnswer | Onward:
+        answer = _given(unasked.answer)
+        if account.name not in self._forwarders:
+            return self._timed(started, answer)
+        return Onward(parcel=parcel, forwarder=self._forwarders[account.name], otherwise=answer, started=started)
 
     def _timed(self, started: float, answer: HttpAnswer) -> HttpAnswer:
         self._metrics.answered(time.perf_counter() - started)

@@ -1,8 +1,8 @@
 """The fast door: an ASGI application that answers pushes itself and leaves everything else to Flask.
 
 A push that must wait for nobody is answered on the event loop: it costs less than handing it to a thread. All that come
-while one transaction is written share the next. One that may wait for a verifier goes to a thread, so that the loop
-stays free for the others; so does one that goes on to the brand's own server.
+while one transaction is written share the next. One that may wait for a verifier, or for a storage on another machine,
+goes to a thread, so that the loop stays free for the others; so does one that goes on to the brand's own server.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from werkzeug.exceptions import ClientDisconnected
 
 from scanhook.envelope import BODY_MAX_BYTES
 from scanhook.receive import Account
-from scanhook.wire.callback import CALLBACK_PATH, Begun, Callback, HttpAnswer, Onward
+from scanhook.wire.callback import CALLBACK_PATH, Begun, Callback, HttpAnswer, Onward, Taken
+from scanhook.wire.waiting import WaitingRoom
 
 __all__ = ["Door"]
 
@@ -46,6 +47,9 @@ class Door:
         # Of their own: however many wait for a brand's server, no scan waits for a thread. Half of them may wait; the
         # other half sends away those that find no place.
         self._relays = ThreadPoolExecutor(2 * callback.relays_max, thread_name_prefix="relay")
+        self._room: WaitingRoom | None = None
+        if callback.waits_for_storage:
+            self._room = WaitingRoom(callback, threads=callback.look_ups_max)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or take part in the server's start and stop."""
@@ -64,8 +68,13 @@ class Door:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         # Calls of verifiers that still run may bring a verdict that is worth storing.
-        await asyncio.get_running_loop().run_in_executor(self._threads, self._close)
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._close_all)
         await send({"type": "lifespan.shutdown.complete"})
+
+    def _close_all(self) -> None:
+        if self._room is not None:
+            self._room.close()
+        self._close()
 
     def _pushed_to(self, scope: Scope) -> Account | None:
         """Return the account of a push; ``None`` of any other request."""
@@ -84,17 +93,20 @@ class Door:
             return
         query: bytes = scope["query_string"]
         content_type = _content_type(scope)
-        loop = asyncio.get_running_loop()
-        taken: HttpAnswer | Begun | Onward
-        if self._callback.waits:
-            taken = await loop.run_in_executor(self._threads, self._callback.take, account, query, body, content_type)
-        else:
-            taken = self._callback.begin(account, query, body, content_type)
-        if isinstance(taken, Onward):
-            answer = await loop.run_in_executor(self._relays, self._callback.relay, taken)
-        else:
-            answer = await self._settled(taken) if isinstance(taken, Begun) else taken
-        await _send(send, answer, close=len(body) > BODY_MAX_BYTES)  # the rest of it is not read
+        found = await self._found(account, query, body, content_type)
+        if isinstance(found, Onward):
+            found = await asyncio.get_running_loop().run_in_executor(self._relays, self._callback.relay, found)
+        await _send(send, found, close=len(body) > BODY_MAX_BYTES)  # the rest of it is not read
+
+    async def _found(self, account: Account, query: bytes, body: bytes, content_type: str) -> HttpAnswer | Onward:
+        push = account, query, body, content_type
+        if self._room is not None:
+            taken = self._callback.open(*push)
+            return await self._room.answer(taken) if isinstance(taken, Taken) else taken
+        if self._callback.waits_for_verifiers:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._callback.take, *push)
+        begun = self._callback.begin(*push)
+        return await self._settled(begun) if isinstance(begun, Begun) else begun
 
     def _settled(self, begun: Begun) -> asyncio.Future[HttpAnswer]:
         """Let a scan share a transaction with the others that came while the last one ran."""

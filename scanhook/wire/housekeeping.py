@@ -1,5 +1,8 @@
 """The housekeeper's round: everything that must happen now and then, and that no scan may wait for.
 
+Of several machines on one storage, one keeps house, and every one looks after what only it has: files, and its list of
+erasures.
+
 Each duty is for itself: what fails is logged and tried again in the next round, and keeps nobody else from his.
 """
 
@@ -13,14 +16,14 @@ from typing import Any
 
 from scanhook.clock import Clock
 from scanhook.errors import ScanhookError
-from scanhook.journal import ALWAYS_S, JournalStore, Retained, reapply_erasures, retain
+from scanhook.journal import ALWAYS_S, JournalStore, Retained, reapply_erasures, retain, share_erasures
 from scanhook.office import OfficeStore
 from scanhook.office.directory import owners
 from scanhook.office.reviews import apply_reviews
 from scanhook.registry import Batch, RegistryStore
 from scanhook.registry.mint import settle_mints
 from scanhook.settings import Settings
-from scanhook.storage import Pepper, StorageUrl
+from scanhook.storage import SQLITE, Pepper, StorageUrl
 from scanhook.storage.lease import Lease
 from scanhook.wechat import TokenKeep
 from scanhook.wire.attention import forgotten_batches
@@ -29,7 +32,7 @@ from scanhook.wire.leftovers import clear_leftovers
 from scanhook.wire.log import log
 from scanhook.wire.roundnotes import RoundNotes
 
-__all__ = ["ROUND_S", "Round", "do_round"]
+__all__ = ["ROUND_S", "Round", "do_machine_round", "do_round"]
 
 ROUND_S = 60.0
 """From the begin of one round to that of the next."""
@@ -44,8 +47,8 @@ class Round:
 
     :param open_office: opens the office for one duty, so that one which cannot be opened stops no other.
     :param url: of the storage.
-    :param erasures: the list of those who were erased.
-    :param lease: held by whoever does this; keeps the notes.
+    :param erasures: this machine's list of those who were erased.
+    :param lease: held by whoever does this; that of the house keeps the notes.
     :param notes: what earlier rounds have noted; this one adds to them.
     :param now: when it begins, in seconds since 1970.
     """
@@ -64,15 +67,36 @@ class Round:
 
 
 def do_round(this: Round) -> dict[str, Any]:
-    """Do every duty, and note in the lease that it is done.
+    """Keep house, and note in the lease that it is done. No duty begins once the lease is lost.
 
-    :returns: what each of them did, by its name; ``None`` where it failed, which is in the log then.
+    Where only this machine can have the storage, that includes what :func:`do_machine_round` does.
+
+    :returns: what each duty did, by its name; ``None`` where it failed or did not begin, which is in the log then.
     :raises StorageError: when the lease cannot be written.
     """
-    report = {name: _try(name, duty, this) for name, duty in _DUTIES.items()}
-    if None not in report.values():
-        this.notes.round_at = this.clock.now()
-    this.notes.write(this.lease)
+    report = _do(_EVERY if this.url.engine == SQLITE else _OF_HOUSE, this)
+    if this.lease.holds():
+        if None not in report.values():
+            this.notes.round_at = this.clock.now()
+        this.notes.write(this.lease)
+    return report
+
+
+def do_machine_round(this: Round) -> dict[str, Any]:
+    """Look after what only this machine has, where several share the storage.
+
+    :returns: as :func:`do_round`.
+    """
+    return _do(_OF_MACHINE, this)
+
+
+def _do(duties: Mapping[str, Callable[[Round], Any]], this: Round) -> dict[str, Any]:
+    report: dict[str, Any] = dict.fromkeys(duties)
+    for name, duty in duties.items():
+        if not this.lease.holds():
+            log.warning("the housekeeper stops", before=name, why="it lost its lease: another one may be at work now")
+            break
+        report[name] = _try(name, duty, this)
     return report
 
 
@@ -109,7 +133,13 @@ def _retain(this: Round) -> dict[str, int]:
 
 def _erase(this: Round) -> int:
     """Bring erasures to their end that are an hour old, or were stopped; returns how many scans were concerned."""
+    share_erasures(this.journal, this.erasures)
     return reapply_erasures(this.journal, this.erasures, pepper=this.pepper, now=this.now)
+
+
+def _share(this: Round) -> int:
+    """Let this machine's list and the journal agree; returns how many erasures one of them did not know."""
+    return sum(share_erasures(this.journal, this.erasures))
 
 
 def _warn(this: Round) -> int:
@@ -157,7 +187,7 @@ def _sync(this: Round) -> list[str]:
         return sync_some(this.settings, office.catalog, keep=keep, clock=this.clock)
 
 
-_DUTIES: Mapping[str, Callable[[Round], Any]] = {
+_EVERY: Mapping[str, Callable[[Round], Any]] = {
     "retention": _retain,
     "erased_again": _erase,
     "forgotten_batches": _warn,
@@ -166,3 +196,6 @@ _DUTIES: Mapping[str, Callable[[Round], Any]] = {
     "reviews": _review,
     "catalog": _sync,  # the last one: it may take its time
 }
+_FILES = frozenset({"mints_taken_back", "deleted"})
+_OF_HOUSE = {name: duty for name, duty in _EVERY.items() if name not in _FILES}
+_OF_MACHINE = {"erasures_shared": _share, **{name: duty for name, duty in _EVERY.items() if name in _FILES}}

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from scanhook.registry import RegistryStore
-from scanhook.registry.importstore import Import, Phase
+from scanhook.registry.importstore import Import, Phase, is_elsewhere
 from scanhook.registry.workfolder import remove_work
 from scanhook.storage.files import UPLOADS
 from scanhook.wire.uploads import KEPT_S, Uploads
@@ -51,7 +51,9 @@ def _old_work(registry: RegistryStore, now: float) -> Iterator[Path]:
     open_mints = {mint.import_id for mint in registry.open_mints()}
     for path, number in _numbered(registry.folder, _WORK):
         found = None if number in open_mints else registry.find_import(number)
-        if path.is_dir() and found and _is_through(found) and _ended_before(found, now - _WORK_S):
+        if found is None or is_elsewhere(registry, found) or not path.is_dir():
+            continue  # who knows whose it is
+        if _is_through(found) and _ended_before(found, now - _WORK_S):
             yield path
 
 

@@ -37,6 +37,11 @@ class OpenStorage:
     journal: JournalStore
     in_use: StorageInUse
 
+    @property
+    def waits(self) -> bool:
+        """Whether it may wait for another machine: then no event loop may ask it."""
+        return self.registry.waits or self.journal.waits
+
     def close(self) -> None:
         """Close the storage."""
         self.registry.close()
@@ -192,7 +197,7 @@ def open_storage(house: House, *, clock: Clock) -> OpenStorage:
     url = storage_url(house)
     url.check_made()
     with ExitStack() as undo:
-        in_use = use_storage(url.folder)
+        in_use = use_storage(url)
         undo.callback(in_use.close)
         url.check_made()  # once more: before the lock was ours, somebody may have begun to exchange the files
         registry = open_registry(url, pepper=pepper, clock=clock)

@@ -11,6 +11,8 @@
     scanhook codes mint 100000 --product qrcode/bench --batch minted --to /tmp/minted.csv --for bench
     python -m tests.bench.registry slips /tmp/minted.csv qrcode/bench
     python -m tests.bench.registry latency --seconds 30
+
+On PostgreSQL the same, with ``scanhook init … --storage postgresql://…``.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ import httpx2
 
 from scanhook.cli.common import config_option, storage_of
 from scanhook.clock import SystemClock
-from scanhook.registry import ALPHABET, Action, Order, Scope
+from scanhook.registry import ALPHABET, Action, Order, RegistryStore, Scope
+from scanhook.registry.sql_store import SqlStore
 from scanhook.sandbox.scan import Item, Line, Person, Scan
 from scanhook.sandbox.scanning import Scanner
 from scanhook.settings import House
@@ -72,8 +75,18 @@ def look_up(house: House, file: Path, times: int) -> None:
         _tell("genuine", _timed(lambda: iter(codes), lambda code: find("main", "qrcode", "bench", code)))
         unknown = [code[:-1] + ("0" if code[-1] != "0" else "1") for code in codes]
         _tell("unknown", _timed(lambda: iter(unknown), lambda code: find("main", "qrcode", "bench", code)))
-    size = sum(path.stat().st_size for path in (house.base / "data").glob("registry.db*"))
-    click.echo(f"{missing} of {times} not found; registry.db has {size:,} bytes")
+        click.echo(f"{missing} of {times} not found; {_size(storage.registry)}")
+
+
+def _size(registry: RegistryStore) -> str:
+    """Tell how much room the codes take, indexes and all."""
+    assert isinstance(registry, SqlStore)
+    if not registry.waits:
+        size = sum(path.stat().st_size for path in registry.folder.glob("registry.db*"))
+        return f"registry.db has {size:,} bytes"
+    with registry.database.reading() as session:
+        ((heap, index),) = session.rows("SELECT pg_relation_size('codes'), pg_relation_size('codes_pkey')")
+    return f"the table of codes has {heap:,} bytes, and its index {index:,}"
 
 
 @main.command()

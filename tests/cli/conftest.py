@@ -16,7 +16,10 @@ from scanhook import create_app
 from scanhook.cli import main
 from scanhook.clock import FixedClock
 from scanhook.settings import House, load_settings
+from scanhook.storage import Pepper
 from scanhook.wire.service import open_service
+from tests.machines import Machines
+from tests.postgres import Databases
 from tests.serving import free_port, scan_push
 
 AT = 1795312800
@@ -35,15 +38,22 @@ def run_json(*arguments: str | Path, code: int = 0) -> Any:
     return json.loads(run(*arguments, "--json", code=code).stdout)
 
 
+@pytest.fixture
+def house(tmp_path: Path, _new_house: Path) -> House:
+    """Return a new house with a port and a public address of its own."""
+    shutil.copytree(_new_house.parent, tmp_path / "house")
+    path = tmp_path / "house" / _new_house.name
+    text = path.read_text().replace("127.0.0.1:8000", f"127.0.0.1:{free_port()}")
+    path.write_text(text.replace('public_url = ""', 'public_url = "https://scan.example.com"'))
+    return load_settings(path)
+
+
 @pytest.fixture(autouse=True)
 def shop(house: House, monkeypatch: pytest.MonkeyPatch) -> House:
     """Return the house that every command of a test works in, unless it names another."""
-    text = house.path.read_text()
-    text = text.replace("127.0.0.1:8000", f"127.0.0.1:{free_port()}")
-    house.path.write_text(text.replace('public_url = ""', 'public_url = "https://scan.example.com"'))
     monkeypatch.setenv("SCANHOOK_CONFIG", str(house.path))
     monkeypatch.setattr("os.nice", lambda _step: 0)  # or the tests after this one would run at the end of the queue
-    return load_settings(house.path)
+    return house
 
 
 @pytest.fixture
@@ -89,3 +99,12 @@ def service_url(stocked: House) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@pytest.fixture
+def machines(shop: House, storages: Databases, pepper: Pepper, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machines]:
+    """Return machines on one database; the first one is called ``web-1``."""
+    with storages.lend() as url:
+        found = Machines(url=url, house=shop, pepper=pepper, monkeypatch=monkeypatch)
+        found.on("web-1")
+        yield found

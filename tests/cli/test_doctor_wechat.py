@@ -10,7 +10,7 @@ import pytest
 from scanhook.cli import doctor_wechat
 from scanhook.cli.doctor_wechat import wechat_checks
 from scanhook.errors import StorageError
-from scanhook.office.sqlite_catalog import SqliteCatalog
+from scanhook.office.sql_catalog import SqlCatalog
 from scanhook.registry.sqlite import SqliteRegistry
 from scanhook.sandbox.page_shelf import PageShelf, Status
 from scanhook.sandbox.sandbox import Sandbox
@@ -167,8 +167,8 @@ def test_a_page_call_that_is_refused_is_told(service: Service, wechat_sandbox: S
 
 
 def test_a_catalog_that_cannot_be_read_is_told(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_catalog: SqliteCatalog) -> None:
+    def broken(_catalog: SqlCatalog) -> None:
         raise StorageError("the disk gave an error")
 
-    monkeypatch.setattr(SqliteCatalog, "syncs", broken)
+    monkeypatch.setattr(SqlCatalog, "syncs", broken)
     assert found(service)["catalog"] == "the disk gave an error"

@@ -3,13 +3,15 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from scanhook.journal import remember_erasures
+from scanhook.journal import read_erasures, remember_erasures
 from scanhook.journal.people import mark_of
 from scanhook.journal.peoplestore import Erasure
 from scanhook.settings import House
@@ -17,8 +19,17 @@ from scanhook.storage import Pepper, StorageUrl
 from scanhook.storage.lease import take_lease
 from scanhook.wire.service import keyring
 from tests.cli.conftest import AT, Scanner, run, run_json
-from tests.conftest import OPENID
+from tests.conftest import OPENID, stock
+from tests.machines import Machines
 from tests.serving import Server, forget_batches, rows, scan_push, serving, verdict_in, wait_for
+
+KILLED_MINT = """
+import os, signal
+from scanhook.cli import main
+from scanhook.registry.printfile import PrintFile
+PrintFile.appear = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+main()
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -114,6 +125,64 @@ def test_a_storage_that_is_not_there_is_not_made(shop: House) -> None:
     said = run("housekeeper", "--once", code=1).stderr
     assert said.startswith(f"error: {shop.base / 'data' / 'housekeeper.lock'}: ")
     assert not (shop.base / "data").exists()
+
+
+def test_every_machine_looks_after_its_own_and_one_of_them_keeps_house(machines: Machines) -> None:
+    for name in ("web-1", "web-2"):
+        uploads = machines.on(name).base / "data" / "uploads"
+        uploads.mkdir(parents=True)
+        (uploads / f"{name}.part").touch()
+        os.utime(uploads / f"{name}.part", (0, 0))
+    lease = take_lease(StorageUrl.of(machines.on("web-1")), "housekeeper")
+    assert lease is not None
+    with lease:
+        report = run_json("housekeeper", "--once")
+        assert report == {"erasures_shared": 0, "mints_taken_back": 0, "deleted": ["uploads/web-1.part"]}
+    machines.on("web-2")
+    assert run_json("housekeeper", "--once") == {
+        "erasures_shared": 0,
+        "mints_taken_back": 0,
+        "deleted": ["uploads/web-2.part"],
+        "retention": {"scans": 0, "events": 0, "openids": 0},
+        "erased_again": 0,
+        "forgotten_batches": 0,
+        "reviews": 0,
+        "catalog": [],
+    }
+
+
+def test_whom_the_list_of_one_machine_names_is_erased_by_whichever_keeps_house(machines: Machines) -> None:
+    first, second = machines.on("web-2"), machines.on("web-1")
+    stock(first)
+    Scanner(house=first).scan("GENUINE0001", "GENUINE0002")
+    erasure = Erasure(at=AT + 3600, mark=mark_of(machines.pepper.person(OPENID), pepper=machines.pepper))
+    remember_erasures(first.base / "data" / "erasures", [erasure])
+
+    machines.on("web-2")
+    lease = take_lease(StorageUrl.of(second), "housekeeper")
+    assert lease is not None
+    with lease:
+        assert run_json("housekeeper", "--once")["erasures_shared"] == 1
+    machines.on("web-1")
+    report = run_json("housekeeper", "--once")
+    assert (report["erasures_shared"], report["erased_again"]) == (1, 2)
+    assert read_erasures(second.base / "data" / "erasures") == [erasure]
+    assert run("scans", "export", "--openid", OPENID).stdout.count("\n") == 1
+
+
+def test_a_mint_that_was_killed_is_settled_on_its_machine_alone(machines: Machines, tmp_path: Path) -> None:
+    run("products", "add", "qrcode", "frame", "--qr-prefix", "http://p.url.cn/5g0B4A90aqc")
+    order = ("10", "--product", "qrcode/frame", "--batch", "spring", "--for", "Mr Li", "--to", tmp_path / "spring.csv")
+    killed = subprocess.run([sys.executable, "-c", KILLED_MINT, "codes", "mint", *order], check=False, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+
+    machines.on("web-2")
+    assert run_json("housekeeper", "--once")["mints_taken_back"] == 0
+    assert [batch["batch"] for batch in run_json("batches", "list")] == ["spring"]
+
+    machines.on("web-1")
+    assert run_json("housekeeper", "--once")["mints_taken_back"] == 1
+    assert run_json("batches", "list") == []
 
 
 @pytest.mark.ordeal

@@ -11,6 +11,7 @@ from scanhook.registry.importstore import ImportPlan, Kind, Phase
 from scanhook.settings import House
 from scanhook.wire.service import open_storage
 from tests.cli.conftest import AT, run, run_json
+from tests.machines import Machines
 
 LINES = """\
 keystandard,keystr,extinfo,status
@@ -127,3 +128,73 @@ def test_a_finished_import_is_not_given_up(file: Path) -> None:
 def test_an_import_that_is_not_there_is_told(command: str) -> None:
     said = run("imports", command, "7", code=1).stderr
     assert said == "error: there is no import 7: see `scanhook imports list`\n"
+
+
+@pytest.fixture
+def stopped_on_web_1(machines: Machines, file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a code file whose import was stopped on one of several machines before it was shown."""
+
+    def stop(*_: object, **__: object) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("scanhook.registry.postgres.PostgresRegistry.finish_import", stop)
+        with pytest.raises(RuntimeError):
+            run("codes", "import", file)
+    return file
+
+
+def test_a_stopped_import_goes_on_only_on_the_machine_that_has_it(machines: Machines, stopped_on_web_1: Path) -> None:
+    machines.on("web-2")
+    assert "web-1" in run("imports", "list").stdout
+    shown = cells(run("imports", "show", "1").stdout)
+    assert ["machine", "web-1"] in shown
+    assert ["state", "loading", "on", "web-1,", "100%"] in shown
+    assert run_json("imports", "show", "1")["machine"] == "web-1"
+    assert run("codes", "import", stopped_on_web_1, code=1).stderr.endswith(
+        "error: this file was read already, as import 1, and its sorted codes lie on the machine web-1: run the same "
+        "command there to go on, or give the import up with `scanhook imports drop 1`\n"
+    )
+
+    machines.on("web-1")
+    assert run_json("codes", "import", stopped_on_web_1)["went_on_at"] == 1
+
+    machines.on("web-2")
+    assert ["state", "done"] in cells(run("imports", "show", "1").stdout)
+    assert "was imported already" in run("codes", "import", stopped_on_web_1, code=1).stderr
+
+
+def test_an_import_is_given_up_from_another_machine_as_far_as_that_goes(
+    machines: Machines, stopped_on_web_1: Path
+) -> None:
+    machines.on("web-2")
+    said = run("imports", "drop", "1").stdout
+    assert said == (
+        "The import 1 is given up.\n"
+        "Its sorted codes lie on the machine web-1, and without them its rows cannot be found: run the same command "
+        "there, which deletes them. Until then, or until the same codes are imported again, they stay in the registry, "
+        "where nobody sees them.\n"
+    )
+    assert run_json("codes", "import", stopped_on_web_1)["codes"] == 2
+
+    machines.on("web-1")
+    assert run("imports", "drop", "1").stdout == "The import 1 is given up.\n"
+    assert [each["codes"] for each in run_json("batches", "list")] == [2]
+
+
+def test_an_import_that_waits_on_another_machine_is_left_alone_until_it_is_given_up(
+    machines: Machines, file: Path
+) -> None:
+    storage = open_storage(machines.on("web-1"), clock=FixedClock(AT))
+    plan = ImportPlan(kind=Kind.IMPORT, file="summer.csv", who="lin", why="")
+    waits = storage.registry.start_import(plan, phase=Phase.QUEUED)
+    storage.close()
+
+    machines.on("web-2")
+    assert run_json("codes", "import", file)["codes"] == 2
+    assert [(each["phase"], each["machine"]) for each in run_json("imports", "list")] == [
+        ("done", "web-2"),
+        ("queued", "web-1"),
+    ]
+    assert run("imports", "drop", str(waits)).stdout == f"The import {waits} is given up.\n"
+    assert run_json("imports", "show", str(waits))["phase"] == "dropped"

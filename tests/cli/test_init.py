@@ -7,17 +7,21 @@ import re
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+from click.testing import CliRunner
 
+from scanhook.cli import main
 from scanhook.errors import SettingsError
 from scanhook.settings import load_settings
 from scanhook.storage import Pepper
 from scanhook.wire.service import open_service
 from tests.cli.conftest import run
 from tests.conftest import APP_ID, ENCODED_KEY, ORIGINAL_ID, TOKEN
+from tests.postgres import GUARDED, PASSWORD, Address
 from tests.serving import environment
 
 IDS = ("--app-id", APP_ID, "--original-id", ORIGINAL_ID)
@@ -174,3 +178,111 @@ def test_on_a_terminal_the_ids_are_asked_for(new: Path, tmp_path: Path) -> None:
     assert "Fill in" not in said
     account = load_settings(new / "scanhook.toml").settings.accounts["main"]
     assert (account.app_id, account.original_id) == (APP_ID, ORIGINAL_ID)
+
+
+def on(url: str) -> tuple[str, str]:
+    return "--storage", url
+
+
+def test_a_house_on_postgresql_has_its_tables_there(new: Path, empty_database: str) -> None:
+    result = run("init", new, *IDS, *on(empty_database))
+    house = load_settings(new / "scanhook.toml")
+    assert house.settings.storage.url.get_secret_value() == empty_database
+    assert mode_of(new / "scanhook.toml") == 0o600
+    assert list((new / "data").iterdir()) == []
+    assert f" doctor --config {new}/scanhook.toml\n" in result.stdout
+    open_service(house).close()
+
+
+def test_the_password_is_in_the_settings_and_nowhere_else(new: Path, postgres: Address, empty_database: str) -> None:
+    url = postgres.url(empty_database.rpartition("/")[2], user=GUARDED, password=PASSWORD)
+    result = run("init", new, *IDS, *on(url))
+    house = load_settings(new / "scanhook.toml")
+    assert house.settings.storage.url.get_secret_value() == url
+    for told in (result.output, repr(house), str(house.settings)):
+        assert PASSWORD not in told
+        assert quote(PASSWORD, safe="") not in told
+    open_service(house).close()
+
+
+def test_the_url_can_come_from_standard_input(new: Path, empty_database: str) -> None:
+    arguments = ["init", str(new), *IDS, "--storage", "-"]
+    result = CliRunner().invoke(main, arguments, input=f"{empty_database}\n", catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert load_settings(new / "scanhook.toml").settings.storage.url.get_secret_value() == empty_database
+
+
+@pytest.mark.parametrize("in_file", [True, False])
+def test_a_url_of_the_environment_is_used_and_not_written_down(
+    new: Path, tmp_path: Path, empty_database: str, monkeypatch: pytest.MonkeyPatch, *, in_file: bool
+) -> None:
+    if in_file:
+        (tmp_path / "url").write_text(f"{empty_database}\n")
+        monkeypatch.setenv("SCANHOOK_STORAGE__URL_FILE", str(tmp_path / "url"))
+    else:
+        monkeypatch.setenv("SCANHOOK_STORAGE__URL", empty_database)
+    run("init", new, *IDS)
+    assert empty_database not in (new / "scanhook.toml").read_text()
+    house = load_settings(new / "scanhook.toml")
+    assert house.settings.storage.url.get_secret_value() == empty_database
+    open_service(house).close()
+    refused = run("init", new.parent / "other", *IDS, *on("sqlite:///data"), code=1).stderr
+    assert "SCANHOOK_STORAGE__URL is set, and wins over the settings: unset it, or leave out --storage" in refused
+
+
+def test_a_file_of_the_environment_that_cannot_be_read_is_refused(
+    new: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCANHOOK_STORAGE__URL_FILE", str(tmp_path / "gone"))
+    assert "SCANHOOK_STORAGE__URL_FILE: url_file names" in run("init", new, *IDS, code=1).stderr
+    assert not new.exists()
+
+
+def test_another_folder_can_be_named_for_sqlite(new: Path) -> None:
+    run("init", new, *IDS, *on("sqlite:///elsewhere"))
+    assert (new / "elsewhere" / "registry.db").exists()
+    open_service(load_settings(new / "scanhook.toml")).close()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda url: f"{url}x", "make it with `createdb --encoding UTF8 --template template0 --owner USER "),
+        (lambda url: url.replace("scanhook@", "ann:s3cret@"), "make it with `createuser --login --pwprompt ann`"),
+        (lambda url: url.replace("scanhook@", "guarded:s3cret@"), "the server refuses scanhook's user or password"),
+        (lambda url: re.sub(r":\d+/", ":9/", url), "the server cannot be reached (Connection refused)"),
+        (lambda url: url.replace("scanhook@", "ann:s3cret/@"), "with %XX in the place of characters like @ : / ? #"),
+        (lambda url: url.rpartition("/")[0], "storage.url names no database"),
+        (lambda url: url.replace("postgresql:", "mysql:"), "`postgresql://USER@HOST/DATABASE`"),
+        (lambda url: f"{url}\x07", "a character that cannot be printed"),
+    ],
+)
+def test_a_database_that_cannot_be_used_leaves_nothing_behind(
+    new: Path, empty_database: str, change: Callable[[str], str], said: str
+) -> None:
+    refused = run("init", new, *IDS, *on(change(empty_database)), code=1)
+    assert said in refused.stderr
+    assert "s3cret" not in refused.output
+    assert not new.parent.exists()
+    run("init", new, *IDS, *on(empty_database))
+
+
+def test_a_database_that_holds_a_storage_is_refused_and_left_alone(new: Path, empty_database: str) -> None:
+    run("init", new, *IDS, *on(empty_database))
+    before = Pepper.load(new / "secrets" / "pepper").id
+    other = new.parent / "other"
+    refused = run("init", other, *IDS, *on(empty_database), code=1).stderr
+    assert f"holds a storage of scanhook's already (made with the pepper {before})" in refused
+    assert "for one more machine on it, copy settings and secrets of the house that made it" in refused
+    assert not other.exists()
+    open_service(load_settings(new / "scanhook.toml")).close()
+
+
+def test_one_more_machine_works_with_the_copied_settings_and_secrets(new: Path, empty_database: str) -> None:
+    run("init", new, *IDS, *on(empty_database))
+    other = new.parent / "other"
+    (other / "secrets").mkdir(parents=True)
+    for name in ("scanhook.toml", "secrets/pepper", "secrets/main.app_secret"):
+        (other / name).write_bytes((new / name).read_bytes())
+    open_service(load_settings(other / "scanhook.toml")).close()
+    assert mode_of(other / "data") == 0o700

@@ -10,7 +10,7 @@ import pytest
 from scanhook.clock import SystemClock
 from scanhook.errors import StorageError, WechatUnreachable
 from scanhook.office import OfficeStore, open_office
-from scanhook.office.sqlite_live import SqliteLive
+from scanhook.office.sql_live import SqlLive
 from scanhook.sandbox.goods import LiveShelf
 from scanhook.sandbox.tenant import Tenant
 from scanhook.settings import House
@@ -108,7 +108,7 @@ def test_goods_whose_review_failed_are_kept_and_the_command_fails(
 
 def test_ids_that_cannot_be_kept_are_shown(wechat: Script, monkeypatch: pytest.MonkeyPatch) -> None:
     wechat(ADDED)
-    monkeypatch.setattr(SqliteLive, "keep", _full_disk)
+    monkeypatch.setattr(SqlLive, "keep", _full_disk)
     said = run(*CUP, code=1).stderr
     assert "write down goodsId 51 and auditId 525022786" in said
     assert "the disk is full" in said
@@ -133,7 +133,7 @@ def test_a_picture_that_is_up_is_named_when_the_goods_fail(wechat: Script, pictu
 def test_the_quota_is_spoken_of_before_it_runs_out(
     wechat: Script, shop: House, monkeypatch: pytest.MonkeyPatch, spent: int, note: str | None
 ) -> None:
-    monkeypatch.setattr(SqliteLive, "calls", lambda *_: spent)
+    monkeypatch.setattr(SqlLive, "calls", lambda *_: spent)
     wechat(ADDED)
     said = run(*CUP).stderr
     assert said == "" if note is None else note in said

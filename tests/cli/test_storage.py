@@ -18,7 +18,7 @@ from scanhook.journal.people import erase_person, erasures_path
 from scanhook.office import KeyScope, open_office
 from scanhook.settings import House
 from scanhook.storage import Pepper, StorageUrl
-from scanhook.storage.lock import use_storage
+from scanhook.storage.lock import use_files
 from tests.cli.conftest import AT, Scanner, run, run_json
 from tests.conftest import OPENID
 from tests.storage.old import make_old_storage
@@ -67,7 +67,7 @@ def test_a_program_reads_where_the_backup_is(stocked: House) -> None:
 
 
 def test_a_backup_is_made_while_the_service_runs(stocked: House) -> None:
-    service = use_storage(folder_of(stocked))
+    service = use_files(folder_of(stocked))
 
     back_up(stocked)
 
@@ -156,7 +156,7 @@ def test_on_a_terminal_staff_are_asked(stocked: House, monkeypatch: pytest.Monke
 
 def test_a_restore_waits_for_nobody(stocked: House) -> None:
     made = back_up(stocked)
-    service = use_storage(folder_of(stocked))
+    service = use_files(folder_of(stocked))
 
     assert (
         "stop the service, wait for imports, and run this again"

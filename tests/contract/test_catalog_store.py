@@ -190,6 +190,11 @@ def test_only_the_products_that_are_asked_for_are_known(catalog: CatalogStore) -
         (Wanted(id="ean13/gone"), []),
         (Wanted(name="CASE_up"), ["7554942"]),
         (Wanted(name="%"), []),
+        (Wanted(name="e!_u"), []),
+        (Wanted(name="e_u"), ["7554942"]),
+        (Wanted(name="动态"), ["qrcode/moment-frame"]),
+        (Wanted(name="\0"), []),
+        (Wanted(id="\ud800"), []),
         (Wanted(owner="wx-nobody"), []),
         (Wanted(system=System.PAGES, gone=True), ["ean13/6390000000000", "ean13/gone", "qrcode/moment-frame"]),
     ],
@@ -280,6 +285,20 @@ def test_a_review_changes_the_state_of_its_page(catalog: CatalogStore) -> None:
     assert catalog.reviewed(page, state="on", at=AT + 0.5)
     assert not catalog.reviewed(page, state="on", at=AT + 1)
     assert catalog.entries()[0].listed.state == "on"
+
+
+def test_what_cannot_be_printed_is_nowhere_in_the_directory(catalog: CatalogStore) -> None:
+    sync(catalog, [Listed(id="ean13/6901481811083", state="check")])
+
+    assert catalog.known(System.PAGES, APP_ID, ["ean13/\0", "\ud800"]) == {}
+    assert not catalog.reviewed(EntryKey(System.PAGES, APP_ID, "ean13/\0"), state="on", at=AT + 1)
+
+
+def test_only_letters_without_accents_are_the_same_whatever_their_case(catalog: CatalogStore) -> None:
+    sync(catalog, [Listed(id="a", name="Éclair NOIR")])
+
+    found = {name: len(catalog.entries(Wanted(name=name))) for name in ("noir", "NoIr", "Éclair", "éclair")}
+    assert found == {"noir": 1, "NoIr": 1, "Éclair": 1, "éclair": 0}
 
 
 def test_a_review_from_before_the_last_sync_changes_nothing(catalog: CatalogStore) -> None:

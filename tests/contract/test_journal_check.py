@@ -88,3 +88,17 @@ def test_scans_before_the_counts_began_anew_are_left_out(journal: JournalStore) 
 
     journal.record(scan(4), verdict(), now=AT)
     assert found(journal) == []
+
+
+def test_scans_go_on_meanwhile_and_are_not_looked_at(journal: JournalStore, place: Place) -> None:
+    looks: list[str] = []
+
+    def store(what: str, _done: int, _of: int) -> None:
+        looks.append(what)
+        place.journal_sql("UPDATE tallies SET scans = scans + 1")
+
+    engine: Any = journal
+    with engine.database.seeing_one_state() as session:
+        assert list(contradictions(session, quick=False, tell=store)) == []
+    assert looks == ["journal: tallies"] * 5
+    assert len(found(journal)) == 1

@@ -4,6 +4,7 @@ import shutil
 import ssl
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +13,8 @@ import pytest
 
 from scanhook.envelope import Keyring
 from scanhook.sandbox import Push
-from scanhook.settings import House
-from tests.conftest import OPENID, stock
-from tests.serving import free_port, scan_push, serving, verdict_in, wait_for
+from tests.conftest import OPENID, copy_house
+from tests.serving import Server, free_port, scan_push, serving, verdict_in, wait_for
 from tests.wire.api.conftest import add_keys
 
 CONFIG = Path(__file__).parent.parent.parent / "deploy" / "nginx.conf"
@@ -48,22 +48,19 @@ class Proxy:
     def logs(self) -> str:
         return "".join(path.read_text() for path in sorted(self.folder.glob("*.log")))
 
-    def has_logged(self, *, pushes: int) -> bool:
-        """Whether that many pushes stand in the log: nginx writes a line after the answer has left."""
-        return self.logs().count('"POST /wechat/callback"') == pushes
+    def pushes(self) -> int:
+        """Return how many pushes stand in the log: nginx writes a line after the answer has left."""
+        return self.logs().count('"POST /wechat/callback"')
 
 
-@pytest.fixture
-def upstream() -> int:
-    return free_port()
-
-
-@pytest.fixture
-def proxy(tmp_path: Path, upstream: int) -> Iterator[Proxy]:
-    folder, port = tmp_path / "nginx", free_port()
+@contextmanager
+def nginx(folder: Path, upstream: int) -> Iterator[Proxy]:
+    """Run nginx as it is shipped, but on loopback and without a trace outside a folder."""
+    port = free_port()
     folder.mkdir()
     make_certificate = (
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 "
+        "-subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
     )
     files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
     subprocess.run([*make_certificate.split(), *files], check=True, capture_output=True)
@@ -95,34 +92,47 @@ def proxy(tmp_path: Path, upstream: int) -> Iterator[Proxy]:
     assert complaint == b""
 
 
-def test_a_push_through_the_shipped_nginx_configuration_is_answered(
-    proxy: Proxy, upstream: int, house: House, keys: Keyring, tmp_path: Path
-) -> None:
-    stock(house)
-    with serving(house, tmp_path, port=upstream):
-        answer = proxy.push(scan_push(keys=keys))
-        refused = proxy.push(Push(query="", body=b"<xml/>"))
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, _stocked_house: Path) -> Iterator[Server]:
+    """Run a service with sample codes, for all tests."""
+    folder = tmp_path_factory.mktemp("service")
+    with serving(copy_house(_stocked_house, folder / "house"), folder) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def proxy(tmp_path_factory: pytest.TempPathFactory, service: Server) -> Iterator[Proxy]:
+    """Run nginx before that service, for all tests."""
+    with nginx(tmp_path_factory.mktemp("proxy") / "nginx", service.port) as running:
+        yield running
+
+
+@pytest.fixture
+def deserted(tmp_path: Path) -> Iterator[Proxy]:
+    """Run nginx before a service that is gone."""
+    with nginx(tmp_path / "nginx", free_port()) as running:
+        yield running
+
+
+def test_a_push_through_the_shipped_nginx_configuration_is_answered(proxy: Proxy, keys: Keyring) -> None:
+    answer = proxy.push(scan_push(keys=keys))
+    refused = proxy.push(Push(query="", body=b"<xml/>"))
     assert (answer.status_code, verdict_in(answer.content, keys=keys)) == (200, "real")
     assert (refused.status_code, refused.text) == (403, "not authentic")
 
 
-def test_no_log_of_nginx_holds_the_query(
-    proxy: Proxy, upstream: int, house: House, keys: Keyring, tmp_path: Path
-) -> None:
-    with serving(house, tmp_path, port=upstream):
-        proxy.push(scan_push(keys=keys))
-    assert proxy.push(scan_push(keys=keys)).status_code == 502  # nobody listens any more
-    wait_for(lambda: proxy.has_logged(pushes=2), "nginx has logged both pushes")
-    logs = proxy.logs()
+def test_no_log_of_nginx_holds_the_query(proxy: Proxy, deserted: Proxy, keys: Keyring) -> None:
+    before = proxy.pushes()
+    assert proxy.push(scan_push(keys=keys)).status_code == 200
+    assert deserted.push(scan_push(keys=keys)).status_code == 502
+    wait_for(lambda: proxy.pushes() > before and deserted.pushes(), "nginx has logged both pushes")
+    logs = proxy.logs() + deserted.logs()
     assert OPENID not in logs
     assert "signature" not in logs
 
 
-def test_the_landing_page_goes_through_and_no_log_holds_its_ticket(
-    proxy: Proxy, upstream: int, house: House, tmp_path: Path
-) -> None:
-    with serving(house, tmp_path, port=upstream) as service:
-        page = proxy.open("wxticket=azlsdGljdXo4Ymow&wxextinfo=GENUINE0001")
+def test_the_landing_page_goes_through_and_no_log_holds_its_ticket(service: Server, proxy: Proxy) -> None:
+    page = proxy.open("wxticket=azlsdGljdXo4Ymow&wxextinfo=GENUINE0001")
     assert (page.status_code, page.headers["cache-control"]) == (200, "no-store")
     assert "<h1" in page.text
     wait_for(lambda: '"GET /landing"' in proxy.logs(), "nginx has logged the visit")
@@ -130,14 +140,12 @@ def test_the_landing_page_goes_through_and_no_log_holds_its_ticket(
     assert [word for word in ("azlsdGljdXo4Ymow", "GENUINE0001", "wxticket") if word in logs] == []
 
 
-def test_a_body_that_is_too_large_never_reaches_the_service(proxy: Proxy) -> None:
-    assert proxy.push(Push(query="timestamp=1", body=b"x" * (64 * 1024 + 1))).status_code == 413
+def test_a_body_that_is_too_large_never_reaches_the_service(deserted: Proxy) -> None:
+    assert deserted.push(Push(query="timestamp=1", body=b"x" * (64 * 1024 + 1))).status_code == 413
 
 
-def test_a_code_file_of_any_size_goes_through_to_the_api(
-    proxy: Proxy, upstream: int, house: House, tmp_path: Path
-) -> None:
+def test_a_code_file_of_any_size_goes_through_to_the_api(service: Server, proxy: Proxy) -> None:
     lines = "".join(f"qrcode,moment-frame,LARGE{number:06},inactive\n" for number in range(10_000))
-    with serving(house, tmp_path, port=upstream):
-        answer = proxy.upload(add_keys(house)["operate"], f"keystandard,keystr,extinfo,status\n{lines}".encode())
+    key = add_keys(service.house)["operate"]
+    answer = proxy.upload(key, f"keystandard,keystr,extinfo,status\n{lines}".encode())
     assert answer.status_code == 202, answer.text

@@ -86,14 +86,3 @@ def test_where_all_scans_were_deleted_their_tallies_stay(journal: SqliteConnecti
     journal.execute("DELETE FROM scans")
 
     assert found(journal) == []
-
-
-def test_scans_are_not_held_up(journal: SqliteConnection, tmp_path: Path) -> None:
-    other = SqliteConnection(str(tmp_path / "data" / "journal.db"))
-
-    def scan(_what: str, _done: int, _of: int) -> None:
-        other.execute("UPDATE tallies SET scans = scans + 1")
-
-    assert list(contradictions(journal, quick=False, tell=scan)) == []
-    other.close()
-    assert not journal.in_transaction

@@ -7,8 +7,8 @@ import pytest
 
 from scanhook.errors import StorageError
 from scanhook.journal import erase_person, reapply_erasures
-from scanhook.journal.sqlite import SqliteJournal
 from scanhook.journal.sql_check import contradictions
+from scanhook.journal.sqlite import SqliteJournal
 from scanhook.storage import Pepper
 from tests.journal.scans import AT, STRAY_TAG, TAG, scan, verdict
 

@@ -1,6 +1,6 @@
-"""Mints and kills itself after a step: ``python -m tests.registry.killed_mint FOLDER FILE STEP [old]``.
+"""Mints and kills itself after a step: ``python -m tests.registry.killed_mint URL BASE FILE STEP [old]``.
 
-With ``old`` the disk knows no files without a name.
+BASE is the folder that the URL starts from. With ``old`` the disk knows no files without a name.
 """
 
 from __future__ import annotations
@@ -13,27 +13,32 @@ from pathlib import Path
 from typing import Any
 
 from scanhook.clock import SystemClock
-from scanhook.registry import loading, mint
+from scanhook.registry import RegistryStore, loading, mint, open_registry
 from scanhook.registry.mintorder import MintOrder
 from scanhook.registry.printfile import PrintFile
-from scanhook.registry.sqlite import SqliteRegistry
 from scanhook.registry.workfolder import WorkFolder
-from scanhook.storage import Pepper
+from scanhook.storage import Pepper, StorageUrl
 
 STEPS: dict[str, tuple[Any, str]] = {
-    "begun": (SqliteRegistry, "start_import"),
+    "begun": (RegistryStore, "start_import"),
     "lines written": (PrintFile, "add"),
     "file sealed": (PrintFile, "seal"),
     "tags sorted": (WorkFolder, "seal"),
-    "parts opened": (SqliteRegistry, "ready_import"),
-    "handover promised": (SqliteRegistry, "promise_handover"),
+    "parts opened": (RegistryStore, "ready_import"),
+    "handover promised": (RegistryStore, "promise_handover"),
     "tags stored": (mint, "load_stacks"),
     "file standing by": (PrintFile, "stand_by"),
-    "codes shown": (SqliteRegistry, "finish_import"),
+    "codes shown": (RegistryStore, "finish_import"),
     "name taken": (Path, "touch"),
     "file named": (PrintFile, "appear"),
-    "handover noted": (SqliteRegistry, "note_handover"),
+    "handover noted": (RegistryStore, "note_handover"),
 }
+
+
+def place_of(step: str, store: RegistryStore) -> tuple[Any, str]:
+    """Return whose attribute a step is, and its name."""
+    owner, name = STEPS[step]
+    return (type(store) if owner is RegistryStore else owner), name
 
 
 def deadly(step: Callable[..., Any]) -> Callable[..., Any]:
@@ -44,14 +49,15 @@ def deadly(step: Callable[..., Any]) -> Callable[..., Any]:
     return last
 
 
-def main(folder: str, file: str, step: str, disk: str = "") -> None:
+def main(url: str, base: str, file: str, step: str, disk: str = "") -> None:
     if disk == "old":
         del os.O_TMPFILE
-    target, name = STEPS[step]
-    setattr(target, name, deadly(getattr(target, name)))
     loading.FIRST_ROWS = 100
     pepper = Pepper(secret=bytes(range(32)))
-    store = SqliteRegistry(Path(folder), pepper=pepper, clock=SystemClock())
+    store = open_registry(StorageUrl.parse(url, base=Path(base)), pepper=pepper, clock=SystemClock())
+    assert store.machine is None or store.machine.id  # written down before the next step that touches a file
+    target, name = place_of(step, store)
+    setattr(target, name, deadly(getattr(target, name)))
     product = store.find_product("main", "qrcode", "frame")
     assert product
     order = MintOrder(

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from scanhook.registry import Normalisation, Product
+from scanhook.registry import Normalisation, Product, RegistryStore
 from scanhook.registry.mint import mint_codes
 from scanhook.registry.mintorder import Minted, MintOrder
-from scanhook.registry.sqlite import SqliteRegistry
+from scanhook.registry.sql_store import SqlStore
 from scanhook.storage import Pepper
 from tests.registry.codes import CLOCK
 
@@ -25,7 +25,7 @@ def an_order(product: Product, path: Path, **changed: Any) -> MintOrder:
     return replace(order, **changed)
 
 
-def mint(store: SqliteRegistry, order: MintOrder) -> Minted:
+def mint(store: RegistryStore, order: MintOrder) -> Minted:
     return mint_codes(store, order, pepper=Pepper(secret=bytes(range(32))), clock=CLOCK)
 
 
@@ -34,12 +34,13 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file, strict=True))
 
 
-def sql(store: SqliteRegistry, statement: str) -> Any:
-    with store.database.reading() as connection:
-        return connection.execute(statement).get
+def sql(store: RegistryStore, statement: str) -> Any:
+    assert isinstance(store, SqlStore)
+    with store.database.reading() as session:
+        return session.value(statement)
 
 
-def check_untouched(store: SqliteRegistry) -> None:
+def check_untouched(store: RegistryStore) -> None:
     """Find out whether the registry holds nothing of a mint, but the record that it was given up."""
     assert sql(store, "SELECT count(*) FROM codes") == 0
     assert sql(store, "SELECT count(*) FROM parts") == 0
@@ -50,7 +51,7 @@ def check_untouched(store: SqliteRegistry) -> None:
     assert rules_of(store) == Normalisation()
 
 
-def rules_of(store: SqliteRegistry) -> Normalisation:
+def rules_of(store: RegistryStore) -> Normalisation:
     product = store.find_product("main", "qrcode", "frame")
     assert product
     return product.normalisation

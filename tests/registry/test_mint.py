@@ -28,7 +28,7 @@ from scanhook.registry.printfile import PrintFile
 from scanhook.registry.sqlite import SqliteRegistry
 from scanhook.storage import Pepper
 from tests.registry.codes import AT, CLOCK
-from tests.registry.killed_mint import STEPS
+from tests.registry.killed_mint import STEPS, place_of
 from tests.registry.mints import FRAME, PREFIX, an_order, check_untouched, mint, rows, rules_of, sql
 
 
@@ -228,7 +228,7 @@ def test_a_mint_that_fails_leaves_neither_file_nor_codes(
     error: BaseException,
     failing_step: str,
 ) -> None:
-    target, name = STEPS[failing_step]
+    target, name = place_of(failing_step, store)
     step = getattr(target, name)
     calls = []
 

@@ -4,22 +4,21 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from shutil import copytree
 from typing import Any
 
 import pytest
 
 from scanhook.errors import Refused, StorageError
-from scanhook.registry import ImportReport, RegistryStore, State, import_codes, open_registry
+from scanhook.registry import ImportReport, RegistryStore, State, import_codes
 from scanhook.registry.importstore import ImportPlan, Kind, Phase
 from scanhook.registry.loading import drop_import
 from scanhook.registry.sorting import take_stack
 from scanhook.registry.sql_check import contradictions
 from scanhook.registry.sql_store import SqlStore
-from scanhook.storage import Pepper, StorageUrl
+from scanhook.storage import Pepper
 from tests.registry.codes import CLOCK, EAN, code_file, ean_lines
 
 PRODUCT = 8
@@ -32,21 +31,9 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "codes.csv"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Return the URL of an empty storage; what belongs to this machine lies in `data` on either engine."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{copytree(request.getfixturevalue('empty_storage'), tmp_path / 'data')}"
-    else:
-        with request.getfixturevalue("storages").lend() as lent:
-            yield lent
-
-
 @pytest.fixture
-def store(url: str, tmp_path: Path, pepper: Pepper) -> Iterator[RegistryStore]:
-    opened = open_registry(StorageUrl.parse(url, base=tmp_path), pepper=pepper, clock=CLOCK)
-    yield opened
-    opened.close()
+def store(either: RegistryStore) -> RegistryStore:
+    return either
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from shutil import rmtree
 import pytest
 
 from scanhook.errors import Refused, StorageError
-from scanhook.registry import Action, Order, Product, Scope, State
+from scanhook.registry import Action, Order, Product, RegistryStore, Scope, State
 from scanhook.registry.importstore import ImportPlan, Kind
 from scanhook.registry.loading import drop_import
 from scanhook.registry.mint import settle_mints
@@ -18,7 +18,7 @@ from scanhook.registry.printfile import PrintFile
 from scanhook.registry.sqlite import SqliteRegistry
 from tests.registry.codes import AT
 from tests.registry.killed_mint import STEPS
-from tests.registry.mints import an_order, check_untouched, mint, rows, rules_of, sql
+from tests.registry.mints import FRAME, an_order, check_untouched, mint, rows, rules_of, sql
 
 BEFORE_THE_FILE = list(STEPS)[:-2]
 LEFT = {"file standing by": {".spring.csv.minting"}, "codes shown": {".spring.csv.minting"}}
@@ -30,8 +30,9 @@ KILLS = [
 ]
 
 
-def kill_at(step: str, store: SqliteRegistry, path: Path, disk: str = "") -> None:
-    command = [sys.executable, "-m", "tests.registry.killed_mint", str(store.folder), str(path), step, disk]
+def kill_at(step: str, store: RegistryStore, path: Path, disk: str = "", url: str = "") -> None:
+    url = url or f"sqlite:///{store.folder}"
+    command = [sys.executable, "-m", "tests.registry.killed_mint", url, str(store.folder.parent), str(path), step, disk]
     killed = subprocess.run(command, check=False, capture_output=True, timeout=60, cwd=Path(__file__).parents[2])
     assert killed.returncode == -signal.SIGKILL, killed.stderr
 
@@ -39,10 +40,11 @@ def kill_at(step: str, store: SqliteRegistry, path: Path, disk: str = "") -> Non
 @pytest.mark.parametrize(("step", "disk"), KILLS)
 @pytest.mark.ordeal
 def test_a_killed_mint_leaves_neither_file_nor_codes_or_both(
-    store: SqliteRegistry, frame: Product, shelf: Path, step: str, disk: str
+    either: RegistryStore, url: str, shelf: Path, step: str, disk: str
 ) -> None:
-    path = shelf / "spring.csv"
-    kill_at(step, store, path, disk)
+    store, path = either, shelf / "spring.csv"
+    frame = store.add_product(FRAME, who="tester", why="test")
+    kill_at(step, store, path, disk, url)
 
     if step in BEFORE_THE_FILE:
         left = LEFT.get(step, {".spring.csv.minting"} if disk == "old" else set())

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -64,3 +66,22 @@ def test_an_account_cannot_have_the_name_of_another_page(refuse: Refuse) -> None
     assert said.endswith(
         "line 4: accounts.logo: its page would be /landing/logo, which is taken: choose another name"
     ), said
+
+
+def test_a_storage_on_postgresql_keeps_its_url_to_itself(load: Load) -> None:
+    url = "postgresql://ann:s3cret@db.example.com/brand"
+    house = load(f'{GOOD}[storage]\nurl = "{url}"\nconnections = 20\n')
+    assert house.settings.storage.url.get_secret_value() == url
+    assert house.settings.storage.connections == 20
+    assert "s3cret" not in repr(house)
+
+
+def test_a_storages_url_is_read_from_a_file(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("postgresql://ann:s3cret@db.example.com/brand\n")
+    house = load(f'{GOOD}[storage]\nurl_file = "{tmp_path}/url"\n')
+    assert house.settings.storage.url.get_secret_value() == "postgresql://ann:s3cret@db.example.com/brand"
+
+
+@pytest.mark.parametrize("count", ["1", "201", "true", '"many"', "2.5"])
+def test_a_number_of_connections_has_its_range(refuse: Refuse, count: str) -> None:
+    assert "storage.connections" in refuse(f"{GOOD}[storage]\nconnections = {count}\n")

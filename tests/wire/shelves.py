@@ -11,6 +11,7 @@ from scanhook.errors import StorageError
 from scanhook.registry import Batch, Load, Mark, Product, RegistryStore, State
 from scanhook.registry.importstore import Import, ImportPlan, Kind, Phase
 from scanhook.registry.life import NO_MARK
+from scanhook.storage.machine import Machine
 
 AT = 1_795_312_800
 """2026-11-22 02:00 UTC."""
@@ -44,7 +45,9 @@ def batch(
     )
 
 
-def incoming(id_: int, phase: Phase, *, hours: float = 48, first_part: int = 0) -> Import:
+def incoming(
+    id_: int, phase: Phase, *, hours: float = 48, first_part: int = 0, machine: Machine | None = None
+) -> Import:
     """Return an import that began, and ended if it has, that many hours ago."""
     at = int(AT - hours * HOUR_S)
     plan = ImportPlan(kind=Kind.IMPORT, file="codes.csv", who="mei", why="new codes")
@@ -62,6 +65,7 @@ def incoming(id_: int, phase: Phase, *, hours: float = 48, first_part: int = 0) 
         report={},
         change_id=0,
         first_part=first_part,
+        machine=machine,
     )
 
 
@@ -71,6 +75,7 @@ class Shelves:
 
     :param broken: it can be asked for nothing.
     :param asked: how often somebody began to ask.
+    :param machine: which one this is, where there are several.
     """
 
     folder: Path = Path()
@@ -79,6 +84,7 @@ class Shelves:
     open: list[object] = field(default_factory=list)
     broken: bool = False
     asked: int = 0
+    machine: Machine | None = None
 
     def batches(self, *, after: int, limit: int) -> list[Batch]:
         self._ask(after == 0)

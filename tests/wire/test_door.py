@@ -1,86 +1,24 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
-from collections.abc import Iterable, MutableMapping
-from dataclasses import dataclass, replace
+from collections.abc import MutableMapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from scanhook.errors import StorageError
 from scanhook.journal.sqlite import SqliteJournal
-from scanhook.sandbox import Push, compose_echo
+from scanhook.sandbox import compose_echo
 from scanhook.wire.app import create_door
+from scanhook.wire.callback import Callback
 from scanhook.wire.door import Door
+from scanhook.wire.waiting import WaitingRoom
 from tests.serving import NONCE, Brand, journal_size, scan_push, verdict_in
+from tests.wire.asgi import ask, push_through, together
 from tests.wire.conftest import Wire
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What an ASGI application told its server."""
-
-    messages: tuple[MutableMapping[str, Any], ...]
-    read: int
-
-    @property
-    def status(self) -> int:
-        return int(self.messages[0]["status"])
-
-    @property
-    def headers(self) -> dict[bytes, bytes]:
-        return {name.lower(): value for name, value in self.messages[0]["headers"]}
-
-    @property
-    def body(self) -> bytes:
-        return b"".join(message.get("body", b"") for message in self.messages[1:])
-
-
-def ask(
-    door: Door, path: str = "/wechat/callback", *, method: str = "POST", query: str = "", pieces: Iterable[bytes | None]
-) -> Told:
-    """Send a request whose body comes in pieces; ``None`` is the moment when the other side goes away."""
-    coming = list(pieces)
-    read = 0
-    messages: list[MutableMapping[str, Any]] = []
-
-    async def receive() -> MutableMapping[str, Any]:
-        nonlocal read
-        if read == len(coming):
-            await asyncio.sleep(60)
-        piece = coming[read]
-        read += 1
-        if piece is None:
-            return {"type": "http.disconnect"}
-        return {"type": "http.request", "body": piece, "more_body": read < len(coming)}
-
-    async def send(message: MutableMapping[str, Any]) -> None:
-        messages.append(message)
-
-    asyncio.run(door(_scope(path, method, query), receive, send))
-    return Told(messages=tuple(messages), read=read)
-
-
-def _scope(path: str, method: str, query: str) -> dict[str, Any]:
-    return {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": method,
-        "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": query.encode(),
-        "root_path": "",
-        "headers": [],
-        "client": ("127.0.0.1", 50000),
-        "server": ("127.0.0.1", 8000),
-    }
-
-
-def push_through(door: Door, push: Push, path: str = "/wechat/callback") -> Told:
-    return ask(door, path, query=push.query, pieces=[push.body])
 
 
 @pytest.fixture
@@ -101,7 +39,7 @@ def test_the_door_answers_a_push_itself(wire: Wire, door: Door, path: str, code:
     assert journal_size(wire.house) == (1, 0)
 
 
-def test_a_push_in_pieces_is_put_together(wire: Wire, door: Door) -> None:
+def test_a_push_in_pieces_is_puttogether(wire: Wire, door: Door) -> None:
     push = scan_push(keys=wire.keys())
     told = ask(door, query=push.query, pieces=[b"", push.body[:7], push.body[7:], b""])
     assert (told.status, verdict_in(told.body, keys=wire.keys())) == (200, "real")
@@ -192,24 +130,6 @@ def test_a_push_that_is_refused_tells_nobody_why(wire: Wire, door: Door, caplog:
     assert "event=refused status=400" in record.getMessage()
 
 
-async def _together(door: Door, pushes: list[Push]) -> list[bytes]:
-    """Send pushes at the same moment and return what each was answered."""
-
-    async def one(push: Push) -> bytes:
-        answer: list[bytes] = []
-
-        async def receive() -> MutableMapping[str, Any]:
-            return {"type": "http.request", "body": push.body, "more_body": False}
-
-        async def send(message: MutableMapping[str, Any]) -> None:
-            answer.append(message.get("body", b""))
-
-        await door(_scope("/wechat/callback", "POST", push.query), receive, send)
-        return b"".join(answer)
-
-    return list(await asyncio.gather(*map(one, pushes)))
-
-
 def test_pushes_that_come_together_share_a_transaction_and_each_gets_its_own_answer(
     wire: Wire, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -224,7 +144,7 @@ def test_pushes_that_come_together_share_a_transaction_and_each_gets_its_own_ans
     keys = wire.keys()
     codes = ["GENUINE0001", "COPIED99999", "PRINTED0003", "GENUINE0002", "GENUINE0001"]
     pushes = [scan_push(code, keys=keys) for code in codes]
-    answers = asyncio.run(_together(door, pushes))
+    answers = asyncio.run(together(door, pushes))
     assert [verdict_in(answer, keys=keys) for answer in answers] == ["real", "fake", "not_active", "real", "real"]
     assert sizes == [5]
     assert journal_size(wire.house) == (4, 0)  # the first code came twice, as one push
@@ -238,5 +158,57 @@ def test_pushes_that_cannot_be_stored_together_are_all_told_to_come_again(
 
     monkeypatch.setattr(SqliteJournal, "record_all", full)
     pushes = [scan_push(code, keys=wire.keys()) for code in ("GENUINE0001", "COPIED99999")]
-    assert asyncio.run(_together(door, pushes)) == [b"try again", b"try again"]
+    assert asyncio.run(together(door, pushes)) == [b"try again", b"try again"]
     assert journal_size(wire.house) == (0, 0)
+
+
+@pytest.fixture
+def far_door(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> Door:
+    """Return a door to a house whose storage lies on another machine, as far as the door knows."""
+    monkeypatch.setattr(Callback, "waits_for_storage", True)
+    return create_door(wire.house)
+
+
+def test_pushes_wait_for_a_storage_on_another_machine_off_the_loop(
+    wire: Wire, far_door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: set[str] = set()
+    record_all = SqliteJournal.record_all
+
+    def noted(journal: SqliteJournal, scans: Any, *, now: float) -> Any:
+        threads.add(threading.current_thread().name.partition("_")[0])
+        return record_all(journal, scans, now=now)
+
+    monkeypatch.setattr(SqliteJournal, "record_all", noted)
+    keys = wire.keys()
+    pushes = [scan_push(code, keys=keys) for code in ("GENUINE0001", "COPIED99999", "PRINTED0003")]
+    answers = asyncio.run(together(far_door, pushes))
+    assert [verdict_in(answer, keys=keys) for answer in answers] == ["real", "fake", "not_active"]
+    assert threads == {"scan"}
+    assert journal_size(wire.house) == (3, 0)
+
+
+def test_what_is_not_authentic_waits_for_no_storage(
+    wire: Wire, far_door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WaitingRoom, "answer", None)
+    push = replace(scan_push(keys=wire.keys()), body=b"<xml></xml>")
+    assert push_through(far_door, push).status == 400
+
+
+def test_a_door_lets_who_waits_for_the_storage_come_to_the_end_before_it_closes_the_house(
+    far_door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coming = iter(["lifespan.startup", "lifespan.shutdown"])
+    closed: list[str] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": next(coming)}
+
+    async def send(_message: MutableMapping[str, Any]) -> None:
+        """Take no notice."""
+
+    monkeypatch.setattr(WaitingRoom, "close", lambda _room: closed.append("room"))
+    monkeypatch.setattr(far_door, "_close", lambda: closed.append("house"))
+    asyncio.run(far_door({"type": "lifespan"}, receive, send))
+    assert closed == ["room", "house"]

@@ -21,9 +21,9 @@ from scanhook.wire.app import create_door
 from scanhook.wire.forward import Forwarder, Parcel, Relayed
 from tests.conftest import OPENID, ORIGINAL_ID
 from tests.serving import NONCE, Brand, compose, free_port, journal_size, scan_push, serving, verdict_in, wait_for
+from tests.wire.asgi import push_through
 from tests.wire.conftest import VERIFIER_SECRET, Wire, furnish
 from tests.wire.old_server import ANSWER, OldServer, old_server, say
-from tests.wire.test_door import push_through
 
 PARCEL = Parcel(
     query=b"signature=a%2Fb+c&nonce={1}&openid=o1", body=b"<xml>\xe4\xb8\xad\r\n</xml>", content_type="text/xml"

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,13 +11,13 @@ import pytest
 
 from scanhook.clock import FixedClock
 from scanhook.errors import StorageError
-from scanhook.journal import EventPage
+from scanhook.journal import Erasure, EventPage
 from scanhook.registry.importstore import Phase
 from scanhook.settings.model import JournalSettings, RegistrySettings, Settings
 from scanhook.storage import Pepper, StorageUrl
 from scanhook.storage.lease import Lease, take_lease
 from scanhook.wire import housekeeping
-from scanhook.wire.housekeeping import Round, do_round
+from scanhook.wire.housekeeping import Round, do_machine_round, do_round
 from scanhook.wire.roundnotes import RoundNotes, round_age
 from tests.wire.shelves import AT, HOUR_S, Shelves, as_registry, batch, incoming
 
@@ -36,6 +36,9 @@ class Diary:
     def newest_at(self, *, pushed: bool) -> float | None:
         assert pushed
         return self.newest
+
+    def erasures(self) -> list[Erasure]:
+        return []
 
     def prune(self, *, before: float, **_: object) -> tuple[int, int]:
         if self.broken:
@@ -75,9 +78,17 @@ class Desk:
     diary: Diary
     lease: Lease
     at: float = AT
+    url: str = "sqlite:///data"
     catalog: Directory = field(default_factory=Directory)
 
-    def round(self, *, hours: float = 168, keep_openid_days: int = 0, keep_scans_days: int = 0) -> dict[str, Any]:
+    def round(
+        self,
+        *,
+        hours: float = 168,
+        keep_openid_days: int = 0,
+        keep_scans_days: int = 0,
+        doing: Callable[[Round], dict[str, Any]] = do_round,
+    ) -> dict[str, Any]:
         def open_office() -> Any:
             return SimpleNamespace(catalog=self.catalog, tokens=None, close=lambda: None)
 
@@ -88,14 +99,14 @@ class Desk:
         )
         journal: Any = self.diary
         registry = as_registry(self.shelves)
-        return do_round(
+        return doing(
             Round(
                 settings=settings,
                 pepper=Pepper(secret=bytes(range(32))),
                 registry=registry,
                 journal=journal,
                 open_office=open_office,
-                url=StorageUrl(engine="sqlite", folder=self.shelves.folder),
+                url=StorageUrl.parse(self.url, base=self.shelves.folder),
                 erasures=self.shelves.folder / "erasures",
                 lease=self.lease,
                 notes=RoundNotes.of(self.lease.read()),
@@ -301,3 +312,48 @@ def test_an_upload_that_cannot_be_deleted_is_logged(
     assert desk.round()["deleted"] is None
     (line,) = said(caplog)
     assert line.startswith('error event="housekeeping failed" duty=deleted why="[Errno 13] Permission denied: ')
+
+
+def test_no_duty_begins_once_the_lease_is_lost(
+    desk: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def prune(*_: object, **__: object) -> tuple[int, int]:
+        (desk.shelves.folder / "housekeeper.lock").unlink()
+        return 3, 1
+
+    monkeypatch.setattr(Diary, "prune", prune)
+    desk.diary.newest = AT
+    assert desk.round(keep_scans_days=30) == {
+        "retention": {"scans": 3, "events": 1, "openids": 2},
+        "erased_again": None,
+        "forgotten_batches": None,
+        "mints_taken_back": None,
+        "deleted": None,
+        "reviews": None,
+        "catalog": None,
+    }
+    assert said(caplog) == [
+        'warning event="the housekeeper stops" before=erased_again '
+        'why="it lost its lease: another one may be at work now"'
+    ]
+    assert not (desk.shelves.folder / "housekeeper.lock").exists()
+
+
+def test_where_several_machines_share_a_storage_each_looks_after_its_own_files(desk: Desk) -> None:
+    desk.url = "postgresql://scanhook@127.0.0.1/house"
+    left = desk.shelves.folder / "uploads" / "cutoff.part"
+    left.parent.mkdir()
+    left.touch()
+    os.utime(left, (0, 0))
+
+    assert list(desk.round()) == ["retention", "erased_again", "forgotten_batches", "reviews", "catalog"]
+    assert left.exists()
+    round_at = RoundNotes.of(desk.lease.read()).round_at
+    desk.at += 60
+    assert desk.round(doing=do_machine_round) == {
+        "erasures_shared": 0,
+        "mints_taken_back": 0,
+        "deleted": ["uploads/cutoff.part"],
+    }
+    assert not left.exists()
+    assert RoundNotes.of(desk.lease.read()).round_at == round_at == AT + 5

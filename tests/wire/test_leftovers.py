@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scanhook.registry.importstore import Import, Phase
+from scanhook.storage.machine import Machine
 from scanhook.wire.leftovers import clear_leftovers
 from scanhook.wire.uploads import Uploads
 from tests.wire.shelves import AT, HOUR_S, Shelves, as_registry, incoming
@@ -107,3 +108,13 @@ def test_what_belongs_to_no_ended_import_stays(tmp_path: Path, name: str) -> Non
 
 def test_a_storage_without_uploads_has_nothing_to_clear(tmp_path: Path) -> None:
     assert cleared(tmp_path) == []
+
+
+def test_a_folder_with_the_number_of_another_machines_import_is_left_alone(tmp_path: Path) -> None:
+    here, there = Machine(name="web-1", id="0" * 16), Machine(name="web-2", id="1" * 16)
+    for number in (1, 2, 3):
+        put(tmp_path / f"import-{number}" / "manifest.json", hours=48)
+    brought = [incoming(1, Phase.DONE, machine=there), incoming(2, Phase.DONE, machine=here), incoming(3, Phase.DONE)]
+
+    shelves = Shelves(folder=tmp_path, brought=brought, machine=here)
+    assert clear_leftovers(as_registry(shelves), now=AT) == ["import-2", "import-3"]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import psycopg
 import pytest
 
 from scanhook import create_app
@@ -12,8 +13,13 @@ from scanhook.clock import FixedClock
 from scanhook.errors import StorageError
 from scanhook.journal.sqlite import SqliteJournal
 from scanhook.settings import House
+from scanhook.storage import Pepper
+from scanhook.storage.postgres.address import Address
+from scanhook.storage.postgres.tables import make_tables
 from scanhook.wire.ready import Check, check_ready
 from scanhook.wire.service import Service, keyring, open_service
+from tests.conftest import on_postgres
+from tests.postgres import Databases, Server
 from tests.serving import scan_push
 from tests.wire.conftest import Wire
 
@@ -152,3 +158,56 @@ def test_a_scan_is_not_answered_from_anothers_storage(wire: Wire, name: str) -> 
     exchange_pepper(wire.house.base / "data" / f"{name}.db")
     response = wire.push(scan_push("GENUINE0002", keys=wire.keys()))
     assert (response.status_code, response.text) == (503, "try again")
+
+
+@pytest.fixture
+def database(storages: Databases) -> Iterator[str]:
+    with storages.lend() as url:
+        yield url
+
+
+def on_database(url: str, statement: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute(statement.encode())
+
+
+def test_a_house_on_postgresql_is_ready_until_its_storage_is_moved(house: House, database: str) -> None:
+    client = create_app(on_postgres(house, database)).test_client()
+    assert client.get("/readyz", base_url="http://127.0.0.1").status_code == 200
+    on_database(
+        database,
+        "UPDATE scanhook.meta SET value = 'moved/postgresql://new/brand' WHERE name IN ('registry', 'journal')",
+    )
+    answer = client.get("/readyz", base_url="http://127.0.0.1")
+    assert answer.status_code == 503
+    checks = answer.get_json()["checks"]
+    assert {name for name, said in checks.items() if "was moved to postgresql://new/brand" in said} == {
+        "registry",
+        "journal",
+    }
+
+
+@pytest.mark.ordeal
+def test_a_house_on_postgresql_is_not_ready_while_there_is_no_primary(house: House, pepper: Pepper) -> None:
+    with Server.start() as server:
+        server.sql("CREATE DATABASE brand OWNER scanhook")
+        make_tables(Address.parse(server.url("brand")), pepper=pepper)
+        client = create_app(on_postgres(house, server.url("brand"))).test_client()
+
+        def answer() -> int:
+            return client.get("/readyz", base_url="http://127.0.0.1").status_code
+
+        assert answer() == 200
+        server.pause()
+        assert [answer() for _ in range(3)] == [503, 503, 503]
+        server.resume()
+        while answer() != 200:
+            pass
+        server.kill()
+        assert [answer() for _ in range(3)] == [503, 503, 503]
+        server.restart()
+        server.sql("ALTER DATABASE brand SET default_transaction_read_only = on")
+        assert answer() == 503
+        server.sql("ALTER DATABASE brand RESET default_transaction_read_only")
+        while answer() != 200:
+            pass

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 
-from scanhook.errors import Refused, StorageError
+from scanhook.errors import Refused, StorageError, StorageMoved
+from scanhook.storage.database import moved
 from scanhook.storage.files import Telling
 from scanhook.storage.moving.catching import Mover
 from scanhook.storage.moving.source import Source, SourceRoom, opened_source
@@ -22,10 +24,11 @@ from scanhook.storage.moving.target import Filled, Target, opened_target
 from scanhook.storage.pepper import Pepper
 from scanhook.storage.url import SQLITE, StorageUrl
 
-__all__ = ["FEW", "Begun", "Move", "opened_move"]
+__all__ = ["FEW", "Begun", "Move", "give_up_without_target", "opened_move"]
 
 FEW = 500
 """Changes that are caught up with in a moment."""
+_MOMENT_S = 0.5
 _ID_BYTES = 8
 
 
@@ -62,7 +65,7 @@ class Move:
         :raises SchemaMismatch: when one of them is of another version.
         :raises StorageMoved: when the source was left for good, for another target than this one.
         """
-        if self.source.moved_to() == self.target.place and self.target.is_open():
+        if self._is_handed_over():
             return Begun.HANDED_OVER
         self.source.check_not_left()
         self.target.check()
@@ -114,12 +117,15 @@ class Move:
             yield filled
 
     def catch_up(self) -> int:
-        """Put in place what was changed since, until little is left; returns how many changes that were."""
+        """Put in place what was changed since, until little is left; returns how many changes that were.
+
+        Little is what a moment takes: where many change much, there is always more than a few.
+        """
         self.began("catching up")
-        caught = 0
+        caught, started = 0, time.monotonic()
         while True:
             left = sum(room.pending() for room in self.source.rooms)
-            if left <= FEW:
+            if left <= max(FEW, caught / max(time.monotonic() - started, _MOMENT_S) * _MOMENT_S):
                 self.tell("catching up", max(caught, 1), max(caught, 1))
                 return caught
             self.tell("catching up", caught, caught + left)
@@ -164,15 +170,47 @@ class Move:
     def give_up(self) -> None:
         """End a move that is not finished: nothing of it stays in the source, and the target is an empty storage.
 
-        :raises StorageMoved: when the source was left for good.
+        :raises StorageMoved: when the house was handed over.
         """
+        if self._is_handed_over():
+            raise StorageMoved(moved(str(self.source.folder), self.target.place))
         self.source.check_not_left()
         found = self._found()
-        self.source.unmark()
         if found is not None and found == self.target.move_id():
             self.target.go_on(self.source.tables)
             self.target.empty()
+        self.source.unmark()
         self.source.end_capture()
+
+    def _is_handed_over(self) -> bool:
+        """Tell whether the target took over, perhaps from a run that was killed before it could say so.
+
+        :raises Refused: when only another target can tell.
+        """
+        marked = self.source.moved_to()
+        if marked not in (None, self.target.place):
+            self.source.check_not_left()
+            raise Refused(
+                f"{self.source.folder} stands still since `--finish` was cut off, and only {marked} can tell whether "
+                "it was handed over: run the command with that one again"
+            )
+        return marked is not None and self.target.is_open()
+
+
+def give_up_without_target(source: StorageUrl, *, pepper: Pepper) -> None:
+    """End a move whose target cannot be reached any more: nothing of it stays in the source.
+
+    :raises Refused: when the house may have been handed over.
+    :raises StorageMoved: when it was.
+    """
+    with opened_source(source.folder, pepper=pepper) as old:
+        old.check_not_left()
+        if old.moved_to() is not None:
+            raise Refused(
+                f"{old.folder} stands still since `--finish` was cut off, and only {old.moved_to()} can tell whether "
+                "it was handed over: run this again when it can be reached"
+            )
+        old.end_capture()
 
 
 @contextmanager

@@ -103,7 +103,7 @@ class SourceRoom:
         behind = f"WHERE ({table.listed_key}) > ({marks}) " if after is not None else ""
         statement = f"SELECT {table.listed} FROM {table.name} {behind}ORDER BY {table.listed_key} LIMIT ?"
         with wording(self.path):
-            return [_storable(row) for row in self.connection.rows(statement, (*(after or ()), limit))]
+            return _storable(table, self.connection.rows(statement, (*(after or ()), limit)))
 
     def rows(self, table: Table, keys: Iterable[Key]) -> list[Row]:
         """Return those rows of these keys that are there."""
@@ -111,7 +111,7 @@ class SourceRoom:
         statement = f"SELECT {table.listed} FROM {table.name} WHERE {which}"
         execute = self.connection.execute
         with wording(self.path):
-            return [_storable(row) for key in keys for row in execute(statement, key).fetchall()]
+            return _storable(table, [row for key in keys for row in execute(statement, key).fetchall()])
 
     def count(self, table: Table) -> int:
         """Count a table's rows."""
@@ -282,8 +282,17 @@ def opened_source(folder: Path, *, pepper: Pepper) -> Iterator[Source]:
         source.close()
 
 
-def _storable(row: Row) -> Row:
-    """Return a row as PostgreSQL can hold it: no text there has a NUL, and the replacement character stands for it."""
-    if any(type(value) is str and "\0" in value for value in row):
-        return tuple(value.replace("\0", "\ufffd") if isinstance(value, str) else value for value in row)
-    return row
+def _storable(table: Table, rows: list[Row]) -> list[Row]:
+    """Return rows as PostgreSQL can hold them: no text there has a NUL, and the replacement character stands for it."""
+    places = [table.columns.index(column) for column in table.texts]
+    for number, row in enumerate(rows if places else ()):
+        for place in places:
+            value = row[place]
+            if value is not None and "\0" in str(value):
+                rows[number] = tuple(_without_nul(value) for value in row)
+                break
+    return rows
+
+
+def _without_nul(value: object) -> object:
+    return value.replace("\0", "\ufffd") if isinstance(value, str) else value

@@ -24,12 +24,14 @@ class Table:
     :param room: ``registry``, ``journal`` or ``office``.
     :param columns: all, in the source's order.
     :param key: the columns of its primary key.
+    :param texts: the columns that may hold text.
     """
 
     room: str
     name: str
     columns: tuple[str, ...]
     key: tuple[str, ...]
+    texts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not (self.key and set(self.key) <= set(self.columns)):
@@ -71,11 +73,12 @@ def tables_of(connection: SqliteConnection, room: str) -> list[Table]:
 
 
 def _table(connection: SqliteConnection, room: str, name: str) -> Table:
-    columns = connection.rows("SELECT name, pk FROM pragma_table_info(?) ORDER BY cid", (name,))
-    key = sorted((number, column) for column, number in columns if number)
+    columns = connection.rows("SELECT name, type, pk FROM pragma_table_info(?) ORDER BY cid", (name,))
+    key = sorted((number, column) for column, _, number in columns if number)
     return Table(
         room=room,
         name=name,
-        columns=tuple(column for column, _ in columns),
+        columns=tuple(column for column, *_ in columns),
         key=tuple(column for _, column in key),
+        texts=tuple(column for column, kind, _ in columns if kind == "TEXT"),
     )

@@ -24,6 +24,8 @@ _ASKED = {
     "default_transaction_isolation": "'read committed'",
     # A statement that waits for a lock gives up before whoever waits for it does.
     "lock_timeout": "5s",
+    # One that is cancelled while it waits for the standby counts as done, although the standby may lack it.
+    "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "60s",
     # One whose client has gone stops; where the server runs on a system that cannot tell, it says 0 itself.
     "client_connection_check_interval": "2s",

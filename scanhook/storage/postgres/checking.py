@@ -100,7 +100,6 @@ def reading_all(address: Address) -> Iterator[PostgresSession]:
     :raises StorageError: when there is none to have; and for whatever goes wrong with it in the block.
     """
     with Connections(address, most=1).apart(within_s=CHECK_S) as connection:
-        connection.execute("SET statement_timeout = 0")
         connection.execute("SET enable_seqscan = on")
         connection.execute("SET plan_cache_mode = auto")
         yield PostgresSession(connection)

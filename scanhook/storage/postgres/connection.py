@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg import RawCursor, adapt
 from psycopg.abc import PQGen
+from psycopg.errors import Diagnostic
 from psycopg.pq import ExecStatus, Format
 from psycopg.types.numeric import Int8BinaryDumper
 
 from scanhook.storage.postgres.columns import COLUMN_DUMPERS
-from scanhook.storage.postgres.wording import Hung
+from scanhook.storage.postgres.wording import Alone, Hung
 
 __all__ = ["PostgresConnection", "PostgresSession", "adapted", "translated"]
 
@@ -23,6 +24,8 @@ T = TypeVar("T")
 _FOREVER = float("inf")
 _LOOK_UP_S = 0.1
 """So often a wait looks whether its time is over."""
+_BROKEN_OFF = "SyncRepWaitForLSN"
+"""Where in PostgreSQL's source the warning comes from that a commit is not on the standby; its words are translated."""
 _PLACES = re.compile(r"'[^']*'|\?(\d*)")
 
 
@@ -33,10 +36,25 @@ class PostgresConnection(psycopg.Connection[Any]):
     """
 
     until: float = _FOREVER
+    _alone: bool = False
 
     def wait(self, gen: PQGen[T], interval: float = _LOOK_UP_S, timeout: float | None = None) -> T:
         """Wait for the server, in every statement's place."""
-        return super().wait(_bounded(gen, self.until), min(interval, _LOOK_UP_S), timeout)
+        try:
+            result = super().wait(_bounded(gen, self.until), min(interval, _LOOK_UP_S), timeout)
+        except Hung:
+            # What psycopg would do to bring it back into order only hides that the server hung.
+            self.close()
+            raise
+        if self._alone:
+            # PostgreSQL calls that a success.
+            self._alone = False
+            raise Alone("the commit did not wait for the standby")
+        return result
+
+    def heed(self, notice: Diagnostic) -> None:
+        """Take notice of what the server says beside its answers."""
+        self._alone = self._alone or notice.source_function == _BROKEN_OFF
 
 
 def _bounded(gen: PQGen[T], until: float) -> PQGen[T]:
@@ -120,6 +138,7 @@ class _WholeNumber(adapt.Loader):
 def adapted(connection: PostgresConnection) -> None:
     """Let a connection speak as the tables do."""
     connection.cursor_factory = RawCursor
+    connection.add_notice_handler(connection.heed)
     dumpers: tuple[tuple[type, type[adapt.Dumper]], ...] = ((int, _Int), (bool, _Bool), *COLUMN_DUMPERS)
     for kind, dumper in dumpers:
         connection.adapters.register_dumper(kind, dumper)

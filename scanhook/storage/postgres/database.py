@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import NoReturn, TypeVar
 
 import psycopg
@@ -213,7 +213,8 @@ class PostgresDatabase:
 
 def _roll_back(connection: PostgresConnection) -> None:
     if not connection.closed:
-        connection.rollback()
+        with suppress(psycopg.Error):  # of one that hangs, which is given up anyway: why it does is what matters
+            connection.rollback()
 
 
 def _has_lost(error: StorageError) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import threading
 import time
 from collections.abc import Iterator
@@ -31,7 +32,7 @@ _LOOK_EVERY_S = 0.25
 _SHARED: dict[tuple[str, int], Connections] = {}
 _SHARED_LOCK = threading.Lock()
 
-logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # what it warns of, whoever asked for a connection is told
+logging.getLogger("psycopg").setLevel(logging.ERROR)  # what it warns of, whoever asked for a connection is told
 
 
 class Connections:
@@ -67,7 +68,7 @@ class Connections:
         with wording(self._address.place):
             until = time.monotonic() + within_s
             pool = self._opened(user)
-            connection = self._taken(pool, min(within_s, CONNECT_WAIT_S))
+            connection = self._whole(pool, min(within_s, CONNECT_WAIT_S))
             connection.until = until
             try:
                 yield connection
@@ -156,6 +157,15 @@ class Connections:
 
         return Watched
 
+    def _whole(self, pool: ConnectionPool[PostgresConnection], wait_s: float) -> PostgresConnection:
+        """Take a connection that was not cut while it lay in the pool, as far as that can be seen without asking."""
+        connection = self._taken(pool, wait_s)
+        if _has_word(connection):
+            self._lose(pool, connection)
+            pool.putconn(connection)
+            connection = self._taken(pool, wait_s)
+        return connection
+
     def _taken(self, pool: ConnectionPool[PostgresConnection], wait_s: float) -> PostgresConnection:
         # Where the server only has no room for more, those that are open go on.
         if self._why is not None and not self._any_open():
@@ -201,6 +211,13 @@ class Connections:
         """Trust no connection that is as old as this one: what took it has most likely taken the others too."""
         connection.close()
         pool.drain()
+
+
+def _has_word(connection: PostgresConnection) -> bool:
+    """Tell whether the server has said something unasked: most likely its farewell."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _forget_all() -> None:

@@ -162,16 +162,23 @@ def note_of(connection: PostgresConnection, name: str) -> Any:
 
 
 def check_server(connection: PostgresConnection, place: str) -> None:
-    """Find out whether a server keeps what it has committed.
+    """Find out whether a server keeps what it has committed, and is asked for that.
 
-    :raises StorageError: when it is too old, a commit would not be on its disk, or it keeps not every text.
+    :raises StorageError: when it is too old, a commit would not be on its disk, or it keeps not every text; or when
+        what we ask of every connection does not reach it.
     """
     version = connection.info.server_version // 10_000
     if version < VERSION_MIN:
         raise StorageError(f"{place} is PostgreSQL {version}: scanhook needs {VERSION_MIN} or newer")
-    ((fsync, full_page_writes, encoding),) = PostgresSession(connection).rows(
-        "SELECT current_setting('fsync'), current_setting('full_page_writes'), current_setting('server_encoding')"
+    ((fsync, full_page_writes, encoding, path, commit),) = PostgresSession(connection).rows(
+        "SELECT current_setting('fsync'), current_setting('full_page_writes'), current_setting('server_encoding'), "
+        "current_setting('search_path'), current_setting('synchronous_commit')"
     )
+    if (path, commit) != (SCHEMA, "on"):
+        raise StorageError(
+            f"{place} does not get what scanhook asks of its connections (search_path {path}, synchronous_commit "
+            f"{commit}): a pooler such as PgBouncer drops it; let `[storage] url` name the server itself"
+        )
     for setting, value in (("fsync", fsync), ("full_page_writes", full_page_writes)):
         if value != "on":
             raise StorageError(f"{place} has {setting} off: a scan that was answered could be lost; switch it on")
@@ -191,7 +198,6 @@ def _migrating(address: Address) -> Iterator[PostgresConnection]:
         try:
             with connection.transaction():
                 session.value("SELECT pg_advisory_xact_lock(?)", (_MAKING,))
-                connection.execute("SET LOCAL statement_timeout = 0")
                 connection.execute("SET LOCAL enable_seqscan = on")
                 yield connection
         except errors.InsufficientPrivilege:

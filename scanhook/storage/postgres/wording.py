@@ -12,16 +12,21 @@ from psycopg_pool import PoolTimeout, TooManyRequests
 
 from scanhook.errors import StorageError
 
-__all__ = ["Hung", "is_lost", "sentence", "wording"]
+__all__ = ["Alone", "Hung", "is_lost", "sentence", "wording"]
 
 
 class Hung(psycopg.OperationalError):
     """The server did not answer in time; nobody knows what became of the statement."""
 
 
+class Alone(psycopg.OperationalError):
+    """Somebody broke off a commit's wait for the standby: it is on the primary, and nobody knows where else."""
+
+
 # The first that fits.
 _REMEDIES: tuple[tuple[type[Exception], str], ...] = (
     (Hung, "the server did not answer in time: is it overloaded, or the network cut?"),
+    (Alone, "a commit's wait for the standby was broken off: look at the standby, and whether the change is made"),
     (TooManyRequests, "too many requests wait for a connection: try again"),
     (PoolTimeout, "no connection became free in time: try again, or raise `[storage] connections`"),
     (errors.TooManyConnections, "the server has no connection left: raise max_connections, or lower our `connections`"),

@@ -11,7 +11,7 @@ from flask import send_file
 from pydantic import Field
 
 from scanhook.office import KeyScope
-from scanhook.registry.importstore import Import, Kind, Phase
+from scanhook.registry.importstore import Import, Kind, Phase, is_elsewhere
 from scanhook.wire.api.operation import Call, Operation, Told
 from scanhook.wire.api.paging import number_after, write_cursor
 from scanhook.wire.api.problems import not_found
@@ -43,6 +43,9 @@ class ImportShown(Answer):
     id: int
     kind: Kind
     file: str
+    machine: Annotated[
+        str | None, Field(description="Which machine has its files, where several share the storage; only it resumes.")
+    ]
     phase: ImportPhase
     dry_run: bool
     who: str
@@ -85,6 +88,7 @@ def shown_import(found: Import, uploads: Uploads) -> ImportShown:
         id=found.id,
         kind=found.plan.kind,
         file=found.plan.file,
+        machine=found.machine.name if found.machine else None,
         phase=ImportPhase.INTERRUPTED if stopped and not running else ImportPhase(found.phase.value),
         dry_run=bool(found.plan.options.get("dry_run")),
         who=found.plan.who,
@@ -144,6 +148,8 @@ def _rejects(call: Call) -> Told:
     found = find_import(call)
     path = uploads_of(call).rejects(found.id)
     if not path.exists():
+        if found.machine and is_elsewhere(call.service.registry, found):
+            raise not_found(f"the list lies on the machine {found.machine.name}, if there is one")
         raise not_found("no line of it was refused, or the list was deleted since")
     name = f"import-{found.id}.rejects.csv"
     # Whole, whatever part of it somebody asks for: the document promises nothing else.

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field
 
 from scanhook.errors import Refused
 from scanhook.office import KeyScope
-from scanhook.registry.importstore import Import, ImportPlan, Kind, Phase
+from scanhook.registry.importstore import Import, ImportPlan, Kind, Phase, is_elsewhere
 from scanhook.wire.api.imports import ImportShown, find_import, is_resumable, shown_import, uploads_of
 from scanhook.wire.api.operation import Call, Operation, Told
 from scanhook.wire.api.problems import Stop, not_found, problem
@@ -130,7 +130,7 @@ def _plan(call: Call) -> ImportPlan:
 def _resume(call: Call) -> Told:
     found, uploads = find_import(call), uploads_of(call)
     if not is_resumable(found, uploads):
-        raise _not_resumable(found)
+        raise _not_resumable(call, found)
     _check_processes(uploads)
     try:
         claim = uploads.claim(found.id)
@@ -140,11 +140,16 @@ def _resume(call: Call) -> Told:
     now = find_import(call)
     if not is_resumable(now, uploads):
         claim.close()
-        raise _not_resumable(now)
+        raise _not_resumable(call, now)
     return _started(call, found.id, claim)
 
 
-def _not_resumable(found: Import) -> Stop:
+def _not_resumable(call: Call, found: Import) -> Stop:
+    if found.machine and is_elsewhere(call.service.registry, found):
+        return problem(
+            409,
+            f"its file lies on the machine {found.machine.name}: resume it there, or upload it again",
+        )
     return problem(409, f"the import is {found.phase}, or its file is gone: upload the file again")
 
 

@@ -16,7 +16,7 @@ from scanhook.journal import open_journal
 from scanhook.office import KeyScope, open_office
 from scanhook.registry import open_registry
 from scanhook.storage import Pepper, StorageUrl, open_file
-from scanhook.storage.moving import Begun, Move, Moved, RowSum, finish, opened_move, settle
+from scanhook.storage.moving import Begun, Move, Moved, RowSum, finish, give_up_without_target, opened_move, settle
 from scanhook.storage.moving.digest import RowHash
 from scanhook.storage.moving.target import Filled
 from tests.contract.life import batch, change
@@ -425,6 +425,32 @@ def test_a_move_can_be_given_up(source: StorageUrl, target: StorageUrl, pepper: 
     file = open_file(source.folder / "registry.db")
     assert file.rows("SELECT name FROM sqlite_schema WHERE name LIKE 'moving%'") == []
     file.close()
+
+
+def test_a_house_that_was_handed_over_is_not_given_up(source: StorageUrl, target: StorageUrl, pepper: Pepper) -> None:
+    with moving(source, target, pepper) as move:
+        move.begin()
+        copied(move)
+        with pytest.raises(Killed):
+            handed_over(replace(move, tell=killing_at(3)))
+
+        with pytest.raises(StorageMoved):
+            move.give_up()
+
+    with pytest.raises(StorageMoved):
+        told_by(source, pepper)
+
+
+def test_only_the_target_that_it_was_handed_to_can_tell_whether_it_was(
+    source: StorageUrl, target: StorageUrl, pepper: Pepper
+) -> None:
+    with moving(source, target, pepper) as move:
+        move.begin()
+        move.source.mark("postgresql://another/house", hindrance=lambda _registry: None)
+
+        for attempt in (move.begin, move.give_up, lambda: give_up_without_target(source, pepper=pepper)):
+            with pytest.raises(Refused, match="only postgresql://another/house can tell whether it was handed over"):
+                attempt()
 
 
 def test_a_storage_that_is_used_is_never_written_over(source: StorageUrl, target: StorageUrl, pepper: Pepper) -> None:

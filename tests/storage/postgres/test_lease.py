@@ -89,3 +89,27 @@ def test_a_server_that_says_nothing_hangs_nobody(tmp_path: Path, monkeypatch: py
         assert not lease.holds()
         lease.close()
         taken(storage).close()
+
+
+@pytest.mark.ordeal
+def test_a_lease_on_a_primary_that_died_is_taken_on_the_next_one(tmp_path: Path) -> None:
+    with Server.start(in_memory=True) as server:
+        server.sql("CREATE DATABASE house OWNER scanhook")
+        _make_tables(server.url("house"))
+        standby = server.standby("b")
+        storage = StorageUrl.parse(
+            f"postgresql://scanhook@127.0.0.1:{server.port},127.0.0.1:{standby.port}/house", base=tmp_path
+        )
+        lease = taken(storage)
+        lease.write("I acted")
+
+        server.kill()
+        assert not lease.holds()
+        lease.close()
+        with pytest.raises(StorageError):
+            take_lease(storage, "housekeeper")
+        standby.promote()
+
+        with taken(storage) as lease:
+            assert lease.read() == "I acted"
+            assert lease.holds()

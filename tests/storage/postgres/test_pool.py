@@ -117,13 +117,12 @@ def test_a_fault_of_a_statement_costs_no_connection(postgres: Postgres) -> None:
         assert pid(connections) == before
 
 
-def test_cut_connections_are_replaced_after_one_refusal(postgres: Postgres) -> None:
+def test_connections_that_were_cut_in_the_pool_are_replaced_and_nobody_notices(postgres: Postgres) -> None:
     with pooled(named(postgres.url(), "cut"), most=4) as connections:
         with ExitStack() as held:
             for _ in range(4):
                 held.enter_context(connections.connection(user=USER, within_s=30))
         assert len(postgres.sql(CUT.format("cut"))) == 4
-        assert re.search("the server was stopped: try again|cannot be reached", refused(connections))
         assert pid(connections)
         assert postgres.sql(OPEN.format("cut"))[0][0] <= 4
 
@@ -166,7 +165,8 @@ def test_while_the_server_is_away_few_ask_for_it_and_the_others_are_refused_at_o
     away = _Away()
     try:
         with pooled(f"postgresql://scanhook@127.0.0.1:{away.port}/brand?gssencmode=disable", most=4) as connections:
-            assert re.search("server closed the connection unexpectedly|Connection reset", refused(connections))
+            said = refused(connections, within_s=0.2)
+            assert re.search("server closed the connection unexpectedly|Connection reset", said)
             first = away.visits
             assert all("cannot be reached" in refused(connections) for _ in range(300))
             assert away.visits <= first + 8
@@ -207,7 +207,8 @@ def test_a_password_is_in_no_sentence_and_no_picture_of_them(postgres: Postgres)
     url = postgres.url("brand", user=GUARDED, password=PASSWORD)
     for address in (url, url.replace(str(postgres.port), str(free_port()))):
         with pooled(address, most=1) as connections:
-            for told in (refused(connections), refused(connections), repr(connections), repr(vars(connections))):
+            sentences = refused(connections, within_s=0.2), refused(connections, within_s=0.2)
+            for told in (*sentences, repr(connections), repr(vars(connections))):
                 assert PASSWORD not in told
                 assert quote(PASSWORD, safe="") not in told
 
@@ -225,17 +226,21 @@ def test_a_server_that_comes_back_is_used_again() -> None:
 
 @pytest.mark.ordeal
 def test_a_server_without_a_free_connection_is_told_and_those_that_are_open_go_on() -> None:
-    with Server.start(settings={"max_connections": "10"}) as server, ExitStack() as ours, ExitStack() as others:
-        with pooled(server.url(), most=8) as connections:
-            held = ours.enter_context(connections.connection(user=USER, within_s=30))
-            with suppress(psycopg.OperationalError):
-                while True:
-                    others.enter_context(psycopg.connect(server.url()))
-            with pytest.raises(StorageError, match="the server has no connection left: raise max_connections"):
-                _take_all(connections, ours)
-            assert PostgresSession(held).value("SELECT 1") == 1
-            ours.close()
-            assert [pid(connections) for _ in range(5)]
+    with (
+        Server.start(settings={"max_connections": "10"}) as server,
+        pooled(server.url(), most=8) as connections,
+        ExitStack() as ours,
+        ExitStack() as others,
+    ):
+        held = ours.enter_context(connections.connection(user=USER, within_s=30))
+        with suppress(psycopg.OperationalError):
+            while True:
+                others.enter_context(psycopg.connect(server.url()))
+        with pytest.raises(StorageError, match="the server has no connection left: raise max_connections"):
+            _take_all(connections, ours)
+        assert PostgresSession(held).value("SELECT 1") == 1
+        ours.close()
+        assert [pid(connections) for _ in range(5)]
 
 
 def _take_all(connections: Connections, held: ExitStack) -> None:

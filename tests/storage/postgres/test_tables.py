@@ -148,9 +148,11 @@ def test_a_migration_is_refused_while_others_are_connected(
     before = versions(storage)
     migrate_to(monkeypatch, "CREATE TABLE presses (id BIGINT)")
     conninfo = Address.parse(f"{storage}?application_name=east").conninfo
-    with psycopg.connect(conninfo), psycopg.connect(conninfo), psycopg.connect(storage):
-        with pytest.raises(Refused) as refused:
-            upgrade_tables(Address.parse(storage), pepper=pepper)
+    others = psycopg.connect(conninfo), psycopg.connect(conninfo), psycopg.connect(storage)
+    with pytest.raises(Refused) as refused:
+        upgrade_tables(Address.parse(storage), pepper=pepper)
+    for other in others:
+        other.close()
     assert "2 connections of scanhook's to " in str(refused.value)
     assert "are open, from 127.0.0.1 (2): stop the service on every machine" in str(refused.value)
     assert versions(storage) == before
@@ -241,3 +243,9 @@ def test_a_database_that_cannot_hold_every_text_is_refused(postgres: Postgres, p
             make_tables(Address.parse(postgres.url(name)), pepper=pepper)
     finally:
         postgres.sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_a_pooler_that_drops_what_is_asked_of_a_connection_is_noticed(storage: str, pepper: Pepper) -> None:
+    dropped = Address(place="the pooler", conninfo=f"{storage}?application_name=scanhook")
+    with pytest.raises(StorageError, match="a pooler such as PgBouncer drops it"):
+        PostgresDatabase(dropped, room="registry", package="scanhook.registry", pepper=pepper, most=2)

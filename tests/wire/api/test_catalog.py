@@ -7,7 +7,7 @@ import pytest
 from scanhook.clock import FixedClock
 from scanhook.errors import StorageError
 from scanhook.office import Listed, open_office
-from scanhook.office.sqlite_catalog import SqliteCatalog
+from scanhook.office.sql_catalog import SqlCatalog
 from scanhook.settings import House
 from scanhook.storage import Pepper
 from scanhook.wechat import System
@@ -168,7 +168,7 @@ def test_a_verdict_without_an_entry_has_neither(api: Api, changed: dict[str, str
 
 
 def test_a_catalog_that_cannot_be_read_costs_no_verdict(filled: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(SqliteCatalog, "presentation", broken)
+    monkeypatch.setattr(SqlCatalog, "presentation", broken)
     told = filled.post("/verdicts", QUESTION)
     assert (told["verdict"], told["name"], told["image"]) == ("real", None, None)
     assert filled.get(PRODUCT)["name"] is None

@@ -4,23 +4,28 @@ import gzip
 import io
 import shutil
 import threading
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, suppress
 from typing import IO, Any
 
 import pytest
 
+from scanhook import create_app
 from scanhook.clock import SystemClock
 from scanhook.errors import Refused
 from scanhook.registry import open_registry
 from scanhook.registry.importstore import ImportPlan, Kind, Phase
 from scanhook.settings import House
 from scanhook.storage import Pepper
+from scanhook.wire import app
 from scanhook.wire.api import uploading
 from scanhook.wire.importer import run_import
-from scanhook.wire.service import storage_url
+from scanhook.wire.service import Service, open_service, storage_url
 from scanhook.wire.uploads import RESERVE_BYTES, Uploads
+from tests.machines import Machines
+from tests.postgres import Databases
 from tests.serving import wait_for
-from tests.wire.api.conftest import GENUINE, Api
+from tests.wire.api.conftest import GENUINE, Api, add_keys
 
 HEADER = "keystandard,keystr,extinfo,status,batch\n"
 FILE = HEADER + "qrcode,moment-frame,UPLOADED001,active,spring\nqrcode,moment-frame,UPLOADED002,inactive,\n"
@@ -56,11 +61,12 @@ def verdict(api: Api, extinfo: str) -> str:
 def in_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let imports run in this process, which is quicker."""
 
-    def run(house: House, import_id: int, claim: IO[bytes]) -> None:
-        with claim, suppress(Refused):
-            run_import(house, import_id)
+    monkeypatch.setattr(uploading, "start_import", _run_here)
 
-    monkeypatch.setattr(uploading, "start_import", run)
+
+def _run_here(house: House, import_id: int, claim: IO[bytes]) -> None:
+    with claim, suppress(Refused):
+        run_import(house, import_id)
 
 
 def test_an_upload_is_imported_by_a_process_of_its_own(api: Api) -> None:
@@ -306,3 +312,43 @@ def test_an_import_without_refused_lines_has_no_list_of_them(shared_api: Api) ->
 @pytest.mark.parametrize("path", ["/imports/99", "/imports/99/rejects", "/imports/x"])
 def test_an_import_that_is_not_there_is_a_problem(shared_api: Api, path: str) -> None:
     assert shared_api.problem("GET", path)["status"] == 404
+
+
+@pytest.fixture
+def machines(house: House, storages: Databases, pepper: Pepper, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machines]:
+    """Return machines on one database, whose services are closed behind the test."""
+    with storages.lend() as url, ExitStack() as opened:
+
+        def open_one(*arguments: Any, **named: Any) -> Service:
+            return opened.enter_context(closing(open_service(*arguments, **named)))
+
+        monkeypatch.setattr(app, "open_service", open_one)
+        yield Machines(url=url, house=house, pepper=pepper, monkeypatch=monkeypatch)
+
+
+def test_an_upload_lies_on_the_machine_that_took_it(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploading, "start_import", lambda _house, _id, claim: claim.close())
+    keys = add_keys(machines.on("web-1"))
+    other, one = (
+        Api(house=machine, client=create_app(machine).test_client(), keys=keys)
+        for machine in (machines.on("web-2"), machines.on("web-1"))
+    )
+    told = upload(one)
+    import_id = told.json["id"]
+    assert (told.json["machine"], told.json["resumable"]) == ("web-1", True)
+
+    machines.on("web-2")
+    shown = other.get(f"/imports/{import_id}")
+    assert (shown["machine"], shown["resumable"], shown["phase"]) == ("web-1", False, "queued")
+    refused = other.problem("POST", f"/imports/{import_id}/resume")
+    assert (refused["status"], refused["detail"]) == (
+        409,
+        "its file lies on the machine web-1: resume it there, or upload it again",
+    )
+    gone = other.problem("GET", f"/imports/{import_id}/rejects")
+    assert gone["detail"] == "the list lies on the machine web-1, if there is one"
+
+    machines.on("web-1")
+    monkeypatch.setattr(uploading, "start_import", _run_here)
+    assert one.post(f"/imports/{import_id}/resume", None)["phase"] == "done"
+    assert other.get(f"/imports/{import_id}")["phase"] == "done"

@@ -10,7 +10,7 @@ from flask import Flask
 from scanhook import create_blueprint
 from scanhook.errors import StorageError
 from scanhook.journal.sqlite import SqliteJournal
-from scanhook.office.sqlite import SqliteOffice
+from scanhook.office.sql_office import SqlOffice
 from scanhook.registry.sqlite import SqliteRegistry
 from scanhook.wire.api import OPERATIONS, serve
 from tests.wire.api.conftest import GENUINE, PRODUCT, Api
@@ -141,7 +141,7 @@ def test_a_storage_that_fails_is_a_problem_that_asks_to_come_again(
 
 
 def test_keys_that_cannot_be_read_let_nobody_in(shared_api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    break_with(monkeypatch, SqliteOffice, "find_key", StorageError("the disk gave an error"))
+    break_with(monkeypatch, SqlOffice, "find_key", StorageError("the disk gave an error"))
     assert shared_api.problem("GET", "/products")["status"] == 503
 
 

@@ -8,7 +8,7 @@ import pytest
 from scanhook import create_app
 from scanhook.errors import StorageError, Undecided, WechatUnreachable
 from scanhook.office import Presentation
-from scanhook.office.sqlite_catalog import SqliteCatalog
+from scanhook.office.sql_catalog import SqlCatalog
 from scanhook.verdict import Judge
 from scanhook.wechat.codes import refusal
 from tests.conftest import OPENID
@@ -94,7 +94,7 @@ def test_a_product_that_the_registry_does_not_know_is_named_all_the_same(desk: A
 
 def test_name_and_picture_come_from_the_catalog(desk: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = Presentation(name="一刻相框", image="https://mmbiz.qpic.cn/a.png")
-    monkeypatch.setattr(SqliteCatalog, "presentation", lambda *_, **__: shown)
+    monkeypatch.setattr(SqlCatalog, "presentation", lambda *_, **__: shown)
     product = desk.post(PATH, GIVEN)["product"]
     assert (product["name"], product["image"]) == ("一刻相框", "https://mmbiz.qpic.cn/a.png")
 
@@ -204,5 +204,5 @@ def test_a_catalog_that_cannot_be_read_costs_only_the_picture(desk: Api, monkeyp
     def broken(*_: object, **__: object) -> Any:
         raise StorageError("the disk gave an error")
 
-    monkeypatch.setattr(SqliteCatalog, "presentation", broken)
+    monkeypatch.setattr(SqlCatalog, "presentation", broken)
     assert desk.post(PATH, GIVEN)["product"]["name"] is None

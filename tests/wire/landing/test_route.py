@@ -10,7 +10,7 @@ import pytest
 from scanhook import create_app, create_blueprint
 from scanhook.errors import SettingsError, StorageError, Undecided, WechatUnreachable
 from scanhook.office import Presentation
-from scanhook.office.sqlite_catalog import SqliteCatalog
+from scanhook.office.sql_catalog import SqlCatalog
 from scanhook.registry import Action, Order, Scope
 from scanhook.settings import House, load_settings
 from scanhook.tickets import Binder
@@ -299,7 +299,7 @@ def test_the_page_speaks_the_browsers_language(visitor: Visitor, lang: str | Non
 
 def test_the_product_is_shown_with_its_name_and_picture(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = Presentation(name="<b>Frame</b>", image="http://mmbiz.qpic.cn/a.png?x=1&y=2")
-    monkeypatch.setattr(SqliteCatalog, "presentation", lambda *_, **__: shown)
+    monkeypatch.setattr(SqlCatalog, "presentation", lambda *_, **__: shown)
     response = visitor.opens()
     assert "<h2>&lt;b&gt;Frame&lt;/b&gt;</h2>" in response.text
     assert 'src="https://mmbiz.qpic.cn/a.png?x=1&amp;y=2"' in response.text
@@ -310,7 +310,7 @@ def test_a_catalog_that_cannot_be_read_costs_only_the_picture(
     visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scanned(visitor.house)
-    monkeypatch.setattr(SqliteCatalog, "presentation", failing(StorageError("the disk gave an error")))
+    monkeypatch.setattr(SqlCatalog, "presentation", failing(StorageError("the disk gave an error")))
     response = visitor.opens()
     assert headline(response) == "Genuine"
     assert "moment-frame" in response.text

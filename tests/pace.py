@@ -1,0 +1,84 @@
+"""A plugin that makes the suite fast and changes nothing that a test sees."""
+
+from __future__ import annotations
+
+import gc
+import os
+import shutil
+import ssl
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import httpcore2
+import pytest
+from werkzeug.routing import Rule
+
+_MEMORY = Path("/dev/shm")
+_MEMORY_NEEDED_BYTES = 4 * 1024**3
+"""Several times what the whole suite writes."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure() -> None:
+    """Prepare the process, before pytest chooses where its folders are."""
+    _keep_folders_in_memory()
+    _compile_url_builders_once()
+    _read_certificates_once()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Spare the garbage collector the tests themselves, which stay to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def _keep_folders_in_memory() -> None:
+    """Let pytest make its folders where nobody waits for a disk, unless the environment names another place.
+
+    Every commit of a database waits for it, whichever engine. What a killed process leaves behind is the same: it is
+    the kernel that keeps it.
+    """
+    if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free >= _MEMORY_NEEDED_BYTES:
+        may_run_programs = not os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC  # some tests do, and containers forbid it
+        if may_run_programs:
+            os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+
+
+def _compile_url_builders_once() -> None:
+    """Keep the functions that werkzeug compiles, two for each rule of each application.
+
+    Hundreds of tests make an application of their own, all with the same rules.
+    """
+    if not hasattr(Rule, "_compile_builder"):  # another release of werkzeug may do it in another way
+        return
+    compile_builder = Rule._compile_builder
+    kept: dict[object, Callable[..., tuple[str, str]]] = {}
+
+    def builder(self: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:  # noqa: FBT001, FBT002
+        if self.defaults:
+            return compile_builder(self, append_unknown)
+        made_of = (self.rule, *self._trace, append_unknown)
+        if made_of not in kept:
+            kept[made_of] = compile_builder(self, append_unknown)
+        return kept[made_of]
+
+    Rule._compile_builder = builder  # type: ignore[method-assign]
+
+
+def _read_certificates_once() -> None:
+    """Share what httpx trusts among its clients: reading a system's certificates takes longer than most tests."""
+    read = httpcore2.default_ssl_context
+    kept: dict[object, ssl.SSLContext] = {}
+
+    def context(*, _trust_env: bool = True) -> ssl.SSLContext:
+        asked = (_trust_env, *(os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")))
+        if asked not in kept:
+            kept[asked] = read(_trust_env=_trust_env)
+        return kept[asked]
+
+    httpcore2.default_ssl_context = context

@@ -1,0 +1,95 @@
+"""Requests to an ASGI application without a server: what uvicorn or gunicorn would tell it, and what it says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+from scanhook.sandbox import Push
+from scanhook.wire.door import Door
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What an ASGI application told its server."""
+
+    messages: tuple[MutableMapping[str, Any], ...]
+    read: int
+
+    @property
+    def status(self) -> int:
+        return int(self.messages[0]["status"])
+
+    @property
+    def headers(self) -> dict[bytes, bytes]:
+        return {name.lower(): value for name, value in self.messages[0]["headers"]}
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(message.get("body", b"") for message in self.messages[1:])
+
+
+def ask(
+    door: Door, path: str = "/wechat/callback", *, method: str = "POST", query: str = "", pieces: Iterable[bytes | None]
+) -> Told:
+    """Send a request whose body comes in pieces; ``None`` is the moment when the other side goes away."""
+    coming = list(pieces)
+    read = 0
+    messages: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        nonlocal read
+        if read == len(coming):
+            await asyncio.sleep(60)
+        piece = coming[read]
+        read += 1
+        if piece is None:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": piece, "more_body": read < len(coming)}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        messages.append(message)
+
+    asyncio.run(door(scope_of(path, method, query), receive, send))
+    return Told(messages=tuple(messages), read=read)
+
+
+def scope_of(path: str, method: str, query: str) -> dict[str, Any]:
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "root_path": "",
+        "headers": [],
+        "client": ("127.0.0.1", 50000),
+        "server": ("127.0.0.1", 8000),
+    }
+
+
+def push_through(door: Door, push: Push, path: str = "/wechat/callback") -> Told:
+    return ask(door, path, query=push.query, pieces=[push.body])
+
+
+async def together(door: Door, pushes: list[Push]) -> list[bytes]:
+    """Send pushes at the same moment and return what each was answered."""
+
+    async def one(push: Push) -> bytes:
+        answer: list[bytes] = []
+
+        async def receive() -> MutableMapping[str, Any]:
+            return {"type": "http.request", "body": push.body, "more_body": False}
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            answer.append(message.get("body", b""))
+
+        await door(scope_of("/wechat/callback", "POST", push.query), receive, send)
+        return b"".join(answer)
+
+    return list(await asyncio.gather(*map(one, pushes)))
