@@ -55,17 +55,14 @@ def ask(receiver: Receiver, inquiry: Inquiry) -> Asked:
     :raises StorageError: when it could not be stored.
     """
     scan = _scan(receiver, inquiry)
-    known = receiver.journal.recall(scan.identity)
-    if known is not None:
-        _check_same(receiver, known, scan)
-        receiver.meter.pushed(_EVENT, "repeated")
-        return Asked(entry=known, repeated=True)
     verdict: Verdict | None = None
     why: Undecided | StorageError | None = None
-    try:
-        verdict = receiver.judge.judge(question_of(scan), late=lambda verdict: receiver.settle_late(scan, verdict))
-    except (Undecided, StorageError) as error:
-        why = error
+    # What is there already is recorded all the same: only that waits until it is on the standby too.
+    if receiver.journal.recall(scan.identity) is None:
+        try:
+            verdict = receiver.judge.judge(question_of(scan), late=lambda verdict: receiver.settle_late(scan, verdict))
+        except (Undecided, StorageError) as error:
+            why = error
     recorded = receiver.journal.record(scan, verdict, now=receiver.clock.now())
     receiver.meter.committed(recorded.commit_s)
     entry = recorded.entry

@@ -149,7 +149,7 @@ class Receiver:
         push = self.judged(opened) if isinstance(opened, Opened) else opened
         if isinstance(push, Unasked):
             return push.answer
-        answer = self.settle([push])[0] if isinstance(push, Judged) else push
+        answer = self.settle([push])[0]
         if isinstance(answer, ScanhookError):
             raise answer
         return answer
@@ -178,10 +178,10 @@ class Receiver:
             return Unasked(answer=_SUCCESS)
         return Opened(account=account, push=push, event=message, at=now)
 
-    def judged(self, opened: Opened) -> Answer | Judged | Unasked:
+    def judged(self, opened: Opened) -> Judged | Unasked:
         """Judge a push; a scan is not on the disk yet, and must not be answered before it is.
 
-        :returns: of a scan what :meth:`settle` takes, or its answer when it was answered before.
+        :returns: of a scan what :meth:`settle` takes.
         :raises StorageError: when an event could not be stored.
         """
         if isinstance(opened.event, ScanProductCallback):
@@ -205,18 +205,14 @@ class Receiver:
         self.meter.committed(recorded[0].commit_s)
         return [self._answer(push, kept) for push, kept in zip(pushes, recorded, strict=True)]
 
-    def _judge(self, opened: Opened, event: ScanProductCallback) -> Answer | Judged:
+    def _judge(self, opened: Opened, event: ScanProductCallback) -> Judged:
         scan = self._scan(opened.account, event, opened.at)
         verdict, why = None, None
         try:
-            # Asking again costs little where nobody waits; a repeat is found by recording it.
-            known = self.journal.recall(scan.identity) if self.judge.waits else None
-            if known is not None and self.journal.waits:
-                return Judged(opened=opened, scan=scan, verdict=None, why=None)
-            if known is not None:
-                self.meter.pushed(event.event, "repeated")
-                return self._reply(opened, known)
-            verdict = self.judge.judge(question_of(scan), late=lambda verdict: self.settle_late(scan, verdict))
+            # Asking again costs little where nobody waits; a repeat is found by recording it. One that was found before
+            # is recorded all the same: only that waits until what is there is on the standby too.
+            if not self.judge.waits or self.journal.recall(scan.identity) is None:
+                verdict = self.judge.judge(question_of(scan), late=lambda verdict: self.settle_late(scan, verdict))
         except (Undecided, StorageError) as error:
             why = error
         return Judged(opened=opened, scan=scan, verdict=verdict, why=why)

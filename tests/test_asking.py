@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from scanhook.asking import Inquiry, ask
-from scanhook.errors import IdTaken, Undecided
+from scanhook.errors import IdTaken, StorageError, Undecided
 from scanhook.journal.sqlite import SqliteJournal
 from scanhook.receive import Meter
 from scanhook.registry import Normalisation
@@ -190,3 +190,18 @@ def test_the_journal_is_written_before_anything_is_answered(service: Service, mo
     monkeypatch.setattr(SqliteJournal, "record", noted)
     ask(service.receiver, INQUIRY)
     assert stored == [1]
+
+
+def test_a_repeat_is_answered_only_when_a_transaction_says_so(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = ask(service.receiver, INQUIRY)
+
+    def full(*_: object, **__: object) -> None:
+        raise StorageError("the disk is full")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(SqliteJournal, "record_all", full)
+        with pytest.raises(StorageError):
+            ask(service.receiver, INQUIRY)
+    assert ask(service.receiver, INQUIRY).entry == first.entry

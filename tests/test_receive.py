@@ -289,6 +289,18 @@ def test_a_late_verdict_answers_the_push_that_comes_again(desk: Desk) -> None:
     assert journal_size(desk.service.house) == (1, 0)
 
 
+def test_what_is_there_is_answered_only_when_a_transaction_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What can be read on a primary may be on no standby yet; a commit waits for that."""
+    desk.ask(lambda _question: Finding(reason=Reason.ACTIVE))
+    assert desk.scan() == "real"
+    break_journal(desk, monkeypatch)
+    with pytest.raises(StorageError):
+        desk.scan()
+    monkeypatch.undo()
+    desk.ask(failing)
+    assert desk.scan() == "real"
+
+
 def test_a_late_verdict_that_cannot_be_stored_warns_staff(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     go_on = threading.Event()
 

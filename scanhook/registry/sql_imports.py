@@ -15,6 +15,7 @@ from scanhook.registry.sql_rows import (
     PRODUCT_COLUMNS,
     chunks,
     columns_of,
+    insert_all,
     mark_row,
     places,
     product_of,
@@ -69,11 +70,15 @@ VALUES (?, ?, (SELECT id FROM batches WHERE product_id = ? AND name = ?), ?, ?, 
 """
 _LOG_IMPORT = """
 INSERT INTO changes (at, who, why, action, level, product_id, batch_id, codes, details)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _BROUGHT = """
 SELECT b.product_id, b.id, sum(pt.codes) FROM parts AS pt JOIN batches AS b ON b.id = pt.batch_id
 WHERE pt.import_id = ? AND pt.codes > 0 GROUP BY b.id, b.product_id ORDER BY min(pt.id)
+"""
+_TAKE_POSITIONS = """
+UPDATE batches SET positions = taken.last
+FROM (SELECT batch_id, max(last) AS last FROM parts WHERE import_id = ? GROUP BY batch_id) AS taken
+WHERE batches.id = taken.batch_id AND batches.positions < taken.last
 """
 _LINK_CHANGES = """
 UPDATE parts SET change_id = (SELECT max(c.id) FROM changes AS c WHERE c.batch_id = parts.batch_id)
@@ -157,15 +162,12 @@ class SqlImports(SqlStore):
         now = int(self._clock.now())
         with self.database.writing() as session:
             check_unfinished(session, import_id, Phase.LOADING)
-            parts = session.rows("SELECT id, batch_id, last FROM parts WHERE import_id = ? ORDER BY id", (import_id,))
+            parts = session.rows("SELECT id, codes FROM parts WHERE import_id = ? ORDER BY id", (import_id,))
             session.change_all(
                 "UPDATE parts SET codes = ? WHERE id = ?",
-                [(brought, part_id) for (part_id, _, _), brought in zip(parts, codes, strict=True)],
+                [(brought, id_) for (id_, noted), brought in zip(parts, codes, strict=True) if brought != noted],
             )
-            session.change_all(
-                "UPDATE batches SET positions = ? WHERE id = ? AND positions < ?",
-                [(last, batch_id, last) for _, batch_id, last in parts],
-            )
+            session.change(_TAKE_POSITIONS, (import_id,))
             session.change(_SHOW_PRODUCTS, (import_id,))
             _log_import(session, import_id, now)
             session.change(_SHOW, (now, Phase.DONE, _json(report), import_id))
@@ -276,7 +278,8 @@ def _log_import(session: Session, import_id: int, at: int) -> None:
     """Write one change for each batch that an import brings codes to."""
     for kind, who, why, file in session.rows("SELECT kind, who, why, file FROM imports WHERE id = ?", (import_id,)):
         details = json.dumps({"file": file, "import": import_id}, ensure_ascii=False)
-        session.change_all(
+        insert_all(
+            session,
             _LOG_IMPORT,
             [
                 (at, who, why, kind, Level.BATCH, product_id, batch_id, codes, details)

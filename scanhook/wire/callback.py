@@ -182,8 +182,6 @@ class Callback:
             return self._unasked(account, found, taken.parcel, started)
         if account.name in self._copied:
             self._forwarders[account.name].copy(taken.parcel)
-        if isinstance(found, Answer):
-            return self._timed(started, _given(found))
         return Begun(judged=found, started=started)
 
     def give_up(self, taken: Taken, why: str) -> HttpAnswer:

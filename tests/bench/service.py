@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -89,12 +90,15 @@ def main(storage: str, workers: int, *, spread: bool, seconds: int, lines: int, 
         sent, took_us, refused, failed, p50, p99 = _run_wrk(home, service.port, seconds=seconds, lines=lines)
         used = _cpu_s(service.process.pid, group=True) - before[0], _server_cpu_s(house) - before[1]
         answered, stored = sent - refused, _stored(house)
+        reasons = Counter(re.findall(r'status=503 why="([^"]*)"', service.log()))
     click.echo(
         f"{url.partition(':')[0]:10} {workers} workers, {'spread' if spread else 'one code'}: "
         f"{answered / took_us * 1e6:.0f} scans/s, p50 {p50 / 1e3:.1f} ms, p99 {p99 / 1e3:.1f} ms, "
         f"CPU a scan: service {used[0] / sent * 1e6:.0f} us, server {used[1] / sent * 1e6:.0f} us; "
         f"answered {answered}, refused {refused}, broken lines {failed}, stored {stored}"
     )
+    for why, count in reasons.items():
+        click.echo(f"  {count} times: {why}")
     if stored < answered:
         raise click.ClickException(f"{answered - stored} answered scans are not in the journal")
 

@@ -5,6 +5,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import psycopg
 import pytest
 from click.testing import CliRunner
 from werkzeug.test import Client
@@ -155,6 +156,22 @@ def test_a_move_whose_target_is_lost_can_be_given_up(stocked: House, empty_datab
     registry = open_file(stocked.base / "data" / "registry.db")
     assert registry.rows("SELECT name FROM sqlite_schema WHERE name LIKE 'moving%'") == []
     registry.close()
+
+
+@pytest.mark.parametrize(("deleted", "whole"), [(0, "1"), (1, "0")])
+def test_the_new_house_knows_whether_scans_were_ever_deleted(
+    scanner: Scanner, empty_database: str, deleted: int, whole: str
+) -> None:
+    scanner.scan("GENUINE0001", "GENUINE0002", "GENUINE0001")
+    journal = open_file(scanner.house.base / "data" / "journal.db")
+    assert journal.change("DELETE FROM scans WHERE id <= ?", (deleted,)) == deleted
+    journal.close()
+
+    run("storage", "copy", SOURCE, empty_database, "--finish")
+
+    with psycopg.connect(empty_database) as connection:
+        found = connection.execute("SELECT value FROM scanhook.meta WHERE name = 'scans_whole'").fetchall()
+    assert found == [(whole,)]
 
 
 def test_whoever_was_erased_stays_erased_in_another_folder(scanner: Scanner, empty_database: str) -> None:

@@ -61,7 +61,7 @@ class Staff:
     def suspend(self, machine: Server, batch: str) -> int:
         target = {"keystandard": "qrcode", "keystr": "moment-frame", "batch": batch}
         made = self._post(machine, "/changes", {"action": "suspend", "level": "batch", "targets": [target], "why": "x"})
-        return int(made["change"])
+        return int(made["id"])
 
     def undo(self, machine: Server, change: int) -> None:
         self._post(machine, f"/changes/{change}/undo", {"why": "x"})
@@ -73,8 +73,10 @@ class Staff:
 
 
 def scan_at(machine: Server, ground: Ground, code: str, person: str) -> str:
-    answer = machine.push(scan_push(code, keys=ground.keys, FromUserName=person))
-    assert answer.status == 200, answer
+    push = scan_push(code, keys=ground.keys, FromUserName=person)
+    # A machine that has too much to do may say "try again", and then WeChat does.
+    answer = next((answer for _ in range(3) if (answer := machine.push(push)).status == 200), None)
+    assert answer is not None, machine.log()
     return verdict_in(answer.body, keys=ground.keys)
 
 
@@ -99,7 +101,7 @@ def test_what_one_machine_suspends_is_suspended_for_the_next_scan_at_the_other(
                         wrong.append((step, asked))
     tell(f"changes at two machines: seed {seed}, {CHANGES} changes, {scans} scans, {len(load.sent)} beside them")
     assert wrong == []
-    assert {made.status for made in load.answers()} == {200}
+    assert {made.status for made in load.answers()} <= {200, 503}
     assert ground.ledger.miscounted() == {}
 
 

@@ -37,6 +37,7 @@ def test_a_primary_dies_and_no_answered_scan_is_lost(ground: Ground, tmp_path: P
             ground.server.kill()
             dead_at = time.monotonic()
             wait_for(lambda: refused_since(load, dead_at) >= ENOUGH // 2, "scans are refused")
+            assert [service.request("GET", path).status for path in ("/healthz", "/readyz")] == [200, 503]
             promoting_at = time.monotonic()
             standby.promote()
             promoted_at = time.monotonic()

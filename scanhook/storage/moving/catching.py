@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from scanhook.errors import StorageError
 from scanhook.storage.moving.digest import RowHash, RowSum
+from scanhook.storage.moving.filled import Filled
 from scanhook.storage.moving.source import SourceRoom
 from scanhook.storage.moving.tables import Key, Row, Table
-from scanhook.storage.moving.target import Filled, InTheWay, Target
+from scanhook.storage.moving.target import InTheWay, Target
 from scanhook.storage.pepper import Pepper
 
 __all__ = ["Mover"]

@@ -18,9 +18,10 @@ from scanhook.errors import Refused, StorageError, StorageMoved
 from scanhook.storage.database import moved
 from scanhook.storage.files import Telling
 from scanhook.storage.moving.catching import Mover
+from scanhook.storage.moving.filled import Filled
 from scanhook.storage.moving.source import Source, SourceRoom, opened_source
 from scanhook.storage.moving.tables import Table
-from scanhook.storage.moving.target import Filled, Target, opened_target
+from scanhook.storage.moving.target import Target, opened_target
 from scanhook.storage.pepper import Pepper
 from scanhook.storage.url import SQLITE, StorageUrl
 

@@ -18,7 +18,7 @@ from scanhook.registry import open_registry
 from scanhook.storage import Pepper, StorageUrl, open_file
 from scanhook.storage.moving import Begun, Move, Moved, RowSum, finish, give_up_without_target, opened_move, settle
 from scanhook.storage.moving.digest import RowHash
-from scanhook.storage.moving.target import Filled
+from scanhook.storage.moving.filled import Filled
 from tests.contract.life import batch, change
 from tests.journal.scans import AT, noted, scan, verdict
 from tests.storage.moving.houses import NOW, told_by

@@ -93,7 +93,7 @@ class Life:
         registry.close()
 
 
-@pytest.mark.parametrize("seed", [3, 4, 5, 6, 7])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_a_move_that_is_killed_again_and_again_loses_nothing(tmp_path: Path, empty_database: str, seed: int) -> None:
     house, picked = large_house(tmp_path / "house", codes=CODES, scans=SCANS), random.Random(seed)
     with serving(house, tmp_path, workers=2) as server:
