@@ -100,6 +100,10 @@ def test_no_answer_runs_ahead_of_the_standby(ground: Ground, tmp_path: Path, bra
             wait_for(lambda: load.verdicts_since(promoted_at) >= ENOUGH // 2, "scans are answered again")
     reckoning = ground.ledger_on(standby).reckon(load.sent)
     reckoning.tell(f"a standby that is gone, {ahead} verdicts meanwhile", load)
+    tell(
+        f"{promoted_at - alone_at:.2f} s until another was promoted; "
+        f"first verdict {load.first_verdict_after(promoted_at):.2f} s later"
+    )
     hold_to_promises(load)
     assert (reckoning.lost, reckoning.doubled, reckoning.wrong) == (0, 0, 0)
     assert ground.ledger_on(standby).miscounted() == {}
