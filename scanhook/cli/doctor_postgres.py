@@ -42,7 +42,7 @@ SELECT least(
 _OTHERS = f"""
 SELECT count(*) FROM pg_stat_activity
 WHERE pid <> pg_backend_pid() AND datid IS NOT NULL AND coalesce(backend_type, 'client backend') = 'client backend'
-AND NOT ({OURS} AND client_addr IS NOT DISTINCT FROM inet_client_addr()) IS TRUE
+AND NOT ({OURS} AND backend_type IS NOT NULL AND client_addr IS NOT DISTINCT FROM inet_client_addr()) IS TRUE
 """
 
 
@@ -126,9 +126,8 @@ def _standbys(session: PostgresSession) -> Check:
 
 def _schema(session: PostgresSession) -> Check:
     notes = {room: str(note_of(session.connection, room) or "none") for room in ROOMS}
-    moved = next((note.partition("/")[2] for note in notes.values() if note.startswith("moved/")), None)
     said = ", ".join(f"{room} {note.partition('/')[0]}" for room, note in notes.items())
-    return Check(name=f"schema ({said})", fault=f"the storage was moved to {moved}" if moved else None)
+    return Check(name=f"schema ({said})", fault=None)
 
 
 def _tls(session: PostgresSession) -> Check:

@@ -22,7 +22,6 @@ from scanhook.verdict import Verdict
 __all__ = ["PostgresJournal", "open_postgres"]
 
 _ROOM = "journal"
-_RECALL = f"{RECALL} FOR KEY SHARE"
 _PROBE = """
 INSERT INTO meta (name, value) VALUES ('journal_probed_at', ?)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value
@@ -39,16 +38,16 @@ class PostgresJournal(SqlReading, SqlCounts, SqlEvents, SqlPeople):
         self.database = database
 
     def recall(self, identity: bytes) -> Entry | None:
-        """Return a decided scan, which is on the standby too.
+        """Return a decided scan.
 
-        A commit whose wait for the standby was cut off can be seen although the standby may lack it. Locking the row is
-        a commit of its own, behind that one; where there is no row, as for every push that is new, it costs nothing.
+        The standby may lack it still: a commit whose wait for the standby was cut off can be seen all the same. Whoever
+        answers by it records the repeat first, and that commit is behind the one of the scan.
         """
 
         def ask(within_s: float) -> Entry | None:
             with self.database.session(within_s=within_s) as session:
                 self.database.check_ours(session)
-                rows = session.rows(_RECALL, (identity,))
+                rows = session.rows(RECALL, (identity,))
             return entry_of(rows[0]) if rows else None
 
         return self.database.retrying(ask, within_s=SCAN_S)

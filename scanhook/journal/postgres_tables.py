@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 
-from scanhook.storage import Session
-from scanhook.storage.postgres.database import PostgresDatabase
+from scanhook.storage import Pepper, Session
+from scanhook.storage.postgres.address import Address
+from scanhook.storage.postgres.database import SCAN_S, PostgresDatabase
 
 __all__ = ["PostgresTables", "drawing_key"]
 
@@ -41,6 +42,10 @@ class PostgresTables(PostgresDatabase):
     number that was drawn by then: all that it draws itself are greater.
     """
 
+    def __init__(self, address: Address, *, room: str, package: str, pepper: Pepper, most: int) -> None:
+        super().__init__(address, room=room, package=package, pepper=pepper, most=most)
+        self._columns: dict[str, str] = {}
+
     def last_number(self, session: Session, table: str) -> int:
         """Return the last number that was drawn."""
         return int(session.value(_LAST.format(table=table)))
@@ -65,16 +70,32 @@ class PostgresTables(PostgresDatabase):
             last = min(last, lowest - first_key)
         return session.value(f"SELECT max(id) FROM {table} WHERE id <= ?", (last,)) or 0
 
-    def forget_identity(self, session: Session, table: str, number: int) -> None:
-        """Put random bytes in the place of a row's identity.
+    def answering(self) -> AbstractContextManager[Session]:
+        """Give a session for reading what somebody waits for who is before a page."""
+        return self.session(within_s=SCAN_S)
 
-        By a new row: where the tables are spread over several machines, the identity says where a row lies.
+    def forget_identities(self, session: Session, table: str, numbers: Sequence[int]) -> None:
+        """Put random bytes in the place of the identities of rows.
+
+        By new rows: where the tables are spread over several machines, the identity says where a row lies.
         """
-        columns = session.value(_COLUMNS_OF, (table,))
-        for row in session.rows(f"DELETE FROM {table} WHERE id = ? RETURNING {columns}", (number,)):
-            places = ", ".join("?" * (len(row) + 1))
-            statement = f"INSERT INTO {table} (identity, {columns}) VALUES ({places})"
-            session.change(statement, (os.urandom(_IDENTITY_BYTES), *row))
+        if not numbers:
+            return
+        columns = self._columns_of(session, table)
+        places = ", ".join("?" * len(numbers))
+        rows = session.rows(f"DELETE FROM {table} WHERE id IN ({places}) RETURNING {columns}", tuple(numbers))
+        if rows:
+            places = ", ".join("?" * (len(rows[0]) + 1))
+            session.change_all(
+                f"INSERT INTO {table} (identity, {columns}) VALUES ({places})",
+                [(os.urandom(_IDENTITY_BYTES), *row) for row in rows],
+            )
+
+    def _columns_of(self, session: Session, table: str) -> str:
+        # They change with the schema's version alone, and then these tables are ours no more.
+        if table not in self._columns:
+            self._columns[table] = str(session.value(_COLUMNS_OF, (table,)))
+        return self._columns[table]
 
     @contextmanager
     def overwriting(self) -> Iterator[None]:

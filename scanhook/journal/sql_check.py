@@ -14,7 +14,9 @@ __all__ = ["contradictions"]
 _PERSONS = """
 SELECT count(*) FROM tallies AS t WHERE t.persons <> (SELECT count(*) FROM scanners AS s WHERE s.tag = t.tag)
 """
-_STRANGERS = "SELECT count(*) FROM scanners WHERE tag NOT IN (SELECT tag FROM tallies)"
+_STRANGERS = """
+SELECT count(*) FROM scanners AS s WHERE NOT EXISTS (SELECT 1 FROM tallies AS t WHERE t.tag = s.tag)
+"""
 _COUNTED = f"reason <> '{UNDECIDED}' AND tag IS NOT NULL AND NOT {UNCOUNTED}"
 _SCANS = f"""
 SELECT count(*) FROM (
@@ -23,7 +25,11 @@ SELECT count(*) FROM (
 WHERE t.scans IS NULL OR t.scans < s.scans {{missing}}
 """
 _MORE_COUNTED = "OR t.scans > s.scans"
-_UNSCANNED = f"SELECT count(*) FROM tallies WHERE tag NOT IN (SELECT tag FROM scans WHERE {_COUNTED})"
+# Neither NOT IN, for which PostgreSQL goes through all scans again for each code once they do not fit into its memory,
+# nor NOT EXISTS, for which SQLite does, since no index leads from a code to its scans.
+_UNSCANNED = f"""
+SELECT count(*) FROM (SELECT tag FROM tallies EXCEPT SELECT tag FROM scans WHERE {_COUNTED}) AS unscanned
+"""
 
 
 def contradictions(session: Session, *, quick: bool, tell: Callable[[str, int, int], None]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from scanhook.journal.entry import Reset, Tally
 from scanhook.journal.sql_rows import millis
@@ -10,7 +10,7 @@ from scanhook.journal.sql_steps import small_step
 from scanhook.journal.tables import JournalTables
 from scanhook.storage import Session
 
-__all__ = ["UNCOUNTED", "SqlCounts", "is_counted"]
+__all__ = ["UNCOUNTED", "SqlCounts", "counted_behind", "is_counted"]
 
 UNCOUNTED = "EXISTS (SELECT 1 FROM resets WHERE resets.tag = scans.tag AND through >= scans.id)"
 """Is true of a row of ``scans`` that was stored before the counts of its code began anew."""
@@ -31,6 +31,14 @@ def is_counted(session: Session, tag: bytes, number: int) -> bool:
     return not session.rows(_IS_UNCOUNTED, (tag, number))
 
 
+def counted_behind(session: Session, tags: Collection[bytes]) -> dict[bytes, int]:
+    """Return the numbers behind which scans of codes count, of those codes whose counts ever began anew."""
+    if not tags:
+        return {}
+    places = ", ".join("?" * len(tags))
+    return dict(session.rows(f"SELECT tag, max(through) FROM resets WHERE tag IN ({places}) GROUP BY tag", (*tags,)))
+
+
 class SqlCounts:
     """The part of the journal that tells how often a code was scanned."""
 
@@ -38,11 +46,15 @@ class SqlCounts:
 
     def tally(self, tag: bytes) -> Tally | None:
         """Return the counts of a code."""
-        with self.database.reading() as session:
+        with self.database.answering() as session:
             return _tally_of(session.rows(_TALLY, (tag,)))
 
     def reset_counts(self, tags: Sequence[bytes], *, who: str, why: str = "", now: float) -> list[Reset]:
-        """Begin to count anew, in one transaction: a million persons of one code take half a second."""
+        """Begin to count anew, in one transaction.
+
+        A million persons of one code take half a second, on PostgreSQL two: it refuses the scans that would wait for
+        longer than one, and WeChat asks again.
+        """
         # Persons who are erased later must not be found in the free pages.
         with self.database.overwriting(), small_step(self.database) as session:
             through = self.database.last_number(session, "scans")

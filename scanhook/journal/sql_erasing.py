@@ -3,19 +3,20 @@
 Every transaction leaves the counts right: a code has as many persons as it has rows in ``scanners``. Who is erased
 and scans again meanwhile is a new person from then on; so each step looks first which codes were scanned since, and
 those keep the person beside the replacement.
+
+Scans wait while a step lasts: so the number of its statements does not grow with that of its rows.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
-from typing import TypeVar
 
 from scanhook.journal.peoplestore import REPEATED_S, Progress, Pseudonym, silent
-from scanhook.journal.sql_counts import is_counted
-from scanhook.journal.sql_rows import ADD_SCANNER, NEVER_MS, SKEW_MS, first_id, millis
-from scanhook.journal.sql_steps import scanner_pages, small_step, windows
+from scanhook.journal.sql_counts import counted_behind
+from scanhook.journal.sql_rows import NEVER_MS, SKEW_MS, first_id, millis
+from scanhook.journal.sql_steps import Pace, scanner_pages, small_step, windows
 from scanhook.journal.tables import JournalTables
 from scanhook.storage import Session
 
@@ -25,12 +26,14 @@ _STEP_ROWS = 200
 
 # The identity of an event holds the openid: whoever knows him could recognize his pushes by it.
 _HAS_OPENID = {"scans": "source IS NULL", "events": "TRUE"}
-_REPLACE = """
-UPDATE {table} SET person = ?1, openid = NULL WHERE id = ?2 AND person = ?3 RETURNING tag, {ours} AND received_at < ?4
-"""
-_DROP_SCANNER = "DELETE FROM scanners WHERE tag = ? AND person = ?"
+_FIND = "SELECT id, person, tag, received_at, {ours} FROM {table} WHERE id IN ({places}) ORDER BY id"
+_REPLACE = "UPDATE {table} SET person = ?, openid = NULL WHERE id = ?"
+_PAIR = "tag = ? AND person = ?"
+_DROP_SCANNERS = "DELETE FROM scanners WHERE {pairs} RETURNING tag, person"
+_ADD_SCANNERS = "INSERT INTO scanners (tag, person) VALUES {rows} ON CONFLICT DO NOTHING RETURNING tag"
 _COUNT_PERSONS = "UPDATE tallies SET persons = persons + ? WHERE tag = ?"
-_Row = TypeVar("_Row")
+_Pair = tuple[bytes, bytes]
+"""Tag and person."""
 
 
 class Eraser:
@@ -45,12 +48,15 @@ class Eraser:
         self._persons = tuple(self._pseudonyms)
         self._among = f"person IN ({', '.join('?' * len(self._persons))})"
         self._settled = millis(now - REPEATED_S)
-        self._later: set[tuple[bytes, bytes]] = set()
+        self._pace = Pace(_STEP_ROWS)
+        self._later: set[_Pair] = set()
         earliest = millis(min(pseudonym.before for pseudonym in pseudonyms))
-        # Alone: a scan that is just being stored has a smaller number than one that is stored already, perhaps.
+        with database.reading() as session:
+            # First of all: a scan that is just being stored has a smaller number than one that is stored, perhaps.
+            settled = database.settled_number(session, "scans")
+            self._seen = min(settled, first_id(session, "scans", earliest - SKEW_MS) - 1)
         with database.writing() as session:
             self._last = database.last_number(session, "scans")
-            self._seen = first_id(session, "scans", earliest - SKEW_MS) - 1
 
     def run(self, progress: Progress) -> int:
         """Erase them; returns how many scans were concerned."""
@@ -58,11 +64,9 @@ class Eraser:
         self._replace_all("events", progress)
         # What is left are codes whose scans are deleted already.
         for page in scanner_pages(self._database, progress=progress):
-            for chunk in _chunks(pair for pair in page if pair[1] in self._pseudonyms):
+            for some in self._pace.chunks(pair for pair in page if pair[1] in self._pseudonyms):
                 with self._step() as session:
-                    for tag, person in chunk:
-                        if (person, tag) not in self._later:
-                            self._rename(session, tag, self._pseudonyms[person])
+                    self._rename(session, (pair for pair in some if pair not in self._later), ())
         return scans
 
     def _replace_all(self, table: str, progress: Progress) -> int:
@@ -74,37 +78,47 @@ class Eraser:
                     f"SELECT id, person, received_at FROM {table} WHERE id > ? AND id <= ? AND {self._among}",
                     (after, end, *self._persons),
                 )
-            wanted = ((id_, person) for id_, person, received_at in rows if not self._is_later(person, received_at))
-            for chunk in _chunks(wanted):
+            wanted = (id_ for id_, person, received_at in rows if not self._is_later(person, received_at))
+            for ids in self._pace.chunks(wanted):
                 with self._step() as session:
-                    count += sum(self._replace(session, table, id_, person) for id_, person in chunk)
+                    count += self._replace(session, table, ids)
         return count
 
-    def _replace(self, session: Session, table: str, id_: int, person: bytes) -> int:
-        """Replace the person of one row; returns how many rows that were."""
-        pseudonym = self._pseudonyms[person]
-        replaced = session.rows(
-            _REPLACE.format(table=table, ours=_HAS_OPENID[table]),
-            (pseudonym.replacement, id_, person, self._settled),
+    def _replace(self, session: Session, table: str, ids: Sequence[int]) -> int:
+        """Replace the persons of rows; returns how many rows that were."""
+        places = ", ".join("?" * len(ids))
+        found = session.rows(_FIND.format(table=table, ours=_HAS_OPENID[table], places=places), tuple(ids))
+        # Some may have been deleted since they were looked for, or their persons been replaced.
+        rows = [row for row in found if row[1] in self._pseudonyms]
+        session.change_all(
+            _REPLACE.format(table=table), [(self._pseudonyms[person].replacement, id_) for id_, person, *_ in rows]
         )
-        for tag, is_settled in replaced:
-            if is_settled:
-                self._database.forget_identity(session, table, id_)
-            if table != "scans" or tag is None:
-                continue
-            if (person, tag) not in self._later:
-                self._rename(session, tag, pseudonym)
-            elif is_counted(session, tag, id_):
-                added = session.change(ADD_SCANNER, (tag, pseudonym.replacement))
-                session.change(_COUNT_PERSONS, (added, tag))
-        return len(replaced)
+        self._database.forget_identities(
+            session, table, [id_ for id_, _, _, received_at, ours in rows if ours and received_at < self._settled]
+        )
+        if table == "scans":
+            scanned = [(id_, (tag, person)) for id_, person, tag, *_ in rows if tag is not None]
+            again = [(id_, pair) for id_, pair in scanned if pair in self._later]
+            behind = counted_behind(session, {tag for _, (tag, _) in again})
+            beside = (pair for id_, pair in again if id_ > behind.get(pair[0], 0))
+            self._rename(session, (pair for _, pair in scanned if pair not in self._later), beside)
+        return len(rows)
 
-    @staticmethod
-    def _rename(session: Session, tag: bytes, pseudonym: Pseudonym) -> None:
-        """Put the replacement among those who scanned a code; if it is there, the code has one person less."""
-        if session.change(_DROP_SCANNER, (tag, pseudonym.person)):
-            added = session.change(ADD_SCANNER, (tag, pseudonym.replacement))
-            session.change(_COUNT_PERSONS, (added - 1, tag))
+    def _rename(self, session: Session, pairs: Iterable[_Pair], beside: Iterable[_Pair]) -> None:
+        """Put replacements among those who scanned codes: where one is there already, the code has one person less.
+
+        :param pairs: whose persons go, where they are there.
+        :param beside: whose persons stay.
+        """
+        dropped = _run_on(session, _DROP_SCANNERS, pairs)
+        added = _run_on(
+            session,
+            _ADD_SCANNERS,
+            ((tag, self._pseudonyms[person].replacement) for tag, person in (*dropped, *beside)),
+        )
+        more = Counter(tag for (tag,) in added)
+        more.subtract(tag for tag, _ in dropped)
+        session.change_all(_COUNT_PERSONS, [(count, tag) for tag, count in sorted(more.items()) if count])
 
     @contextmanager
     def _step(self) -> Iterator[Session]:
@@ -114,7 +128,7 @@ class Eraser:
         for _, end in windows(self._database, "scans", progress=silent, after=self._seen, behind=settled + 1):
             with self._database.reading() as session:
                 self._look_on(session, end)
-        with small_step(self._database) as session:
+        with small_step(self._database, pace=self._pace) as session:
             self._look_on(session, NEVER_MS)
             yield session
 
@@ -125,7 +139,7 @@ class Eraser:
             (self._seen, end, *self._persons),
         )
         self._later |= {
-            (person, tag)
+            (tag, person)
             for id_, person, tag, received_at in rows
             if tag and (id_ > self._last or self._is_later(person, received_at))
         }
@@ -143,6 +157,7 @@ def drop_identities(
     :param replacements: whose pushes; at most a thousand.
     """
     among = f"person IN ({', '.join('?' * len(replacements))})"
+    pace = Pace(_STEP_ROWS)
     for table, ours in _HAS_OPENID.items():
         with database.reading() as session:
             first = first_id(session, table, millis(since) - SKEW_MS)
@@ -152,13 +167,15 @@ def drop_identities(
                     f"SELECT id FROM {table} WHERE id > ? AND id <= ? AND {among} AND {ours}",
                     (after, end, *replacements),
                 )
-            for chunk in _chunks(id_ for (id_,) in rows):
-                with small_step(database) as session:
-                    for id_ in chunk:
-                        database.forget_identity(session, table, id_)
+            for ids in pace.chunks(id_ for (id_,) in rows):
+                with small_step(database, pace=pace) as session:
+                    database.forget_identities(session, table, ids)
 
 
-def _chunks(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
-    rest = iter(rows)
-    while chunk := list(islice(rest, _STEP_ROWS)):
-        yield chunk
+def _run_on(session: Session, statement: str, pairs: Iterable[_Pair]) -> list[tuple[bytes, ...]]:
+    """Run one statement on pairs, and return what it returns."""
+    some = sorted(set(pairs))
+    if not some:
+        return []
+    written = statement.format(pairs=" OR ".join([_PAIR] * len(some)), rows=", ".join(["(?, ?)"] * len(some)))
+    return session.rows(written, tuple(part for pair in some for part in pair))

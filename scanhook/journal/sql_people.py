@@ -9,7 +9,7 @@ from scanhook.journal.peoplestore import Erasure, Progress, Pseudonym, Stage, si
 from scanhook.journal.sql_erasing import Eraser, drop_identities
 from scanhook.journal.sql_prune import SqlPrune
 from scanhook.journal.sql_rows import ENTRY_COLUMNS, EVENT_COLUMNS, SKEW_MS, entry_of, event_of, first_id, millis
-from scanhook.journal.sql_steps import own_step, scanner_pages, windows
+from scanhook.journal.sql_steps import scanner_pages, windows
 
 __all__ = ["SqlPeople"]
 
@@ -63,13 +63,13 @@ class SqlPeople(SqlPrune):
 
     def begin_erasure(self, erasure: Erasure, replacement: bytes) -> bytes:
         """Note that an erasure begins."""
-        with own_step(self.database) as session:
+        with self.database.writing() as session:
             rows = session.rows(_BEGIN, (erasure.mark, millis(erasure.at), replacement))
         return bytes(rows[0][0])
 
     def end_walk(self, erasure: Erasure, *, done: bool) -> None:
         """Note that the journal was walked through for an erasure."""
-        with self.database.overwriting(), own_step(self.database) as session:
+        with self.database.overwriting(), self.database.writing() as session:
             session.change(_END_WALK, (done, erasure.mark, millis(erasure.at)))
         self.database.cut_log()
 

@@ -1,4 +1,4 @@
-"""How the journal is read: always by the primary key, in pages, so that no transaction stays open for long."""
+"""How the journal is read: always by the rows' numbers, in pages, so that no transaction stays open for long."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class SqlReading:
         """
         at = millis(since)
         found: list[Sighting] = []
-        with self.database.reading() as session:
+        with self.database.answering() as session:
             for tag in tags:
                 # Or whoever forges links would have the whole time looked through, again and again.
                 if not session.rows(_MAY_HAVE_SCANNED, (tag, person, at)):

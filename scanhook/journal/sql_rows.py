@@ -36,6 +36,18 @@ NEVER_MS = 1 << 62
 # Ids are given in the order of commits, but for the seconds that a commit may take, and a clock that is more than 300 s
 # off has its pushes refused, so that received_at is never further out of that order.
 SKEW_MS = 600_000
+# By halving in one statement: each would be a way to another machine and back, perhaps while a page waits.
+_AT_MIDDLE = "(SELECT received_at FROM {table} WHERE id >= (low + high) / 2 ORDER BY id LIMIT 1)"
+_FIRST_ID = f"""
+WITH RECURSIVE halved (low, high) AS (
+  SELECT (SELECT min(id) FROM {{table}}), (SELECT max(id) FROM {{table}}) + 1
+  UNION ALL
+  SELECT CASE WHEN {_AT_MIDDLE} < ?1 THEN (low + high) / 2 + 1 ELSE low END,
+    CASE WHEN {_AT_MIDDLE} < ?1 THEN high ELSE (low + high) / 2 END
+  FROM halved WHERE low < high
+)
+SELECT low FROM halved WHERE low >= high
+"""
 _EQUAL = ("account", "key_standard", "key_str", "batch", "reason", "source")
 
 
@@ -114,20 +126,7 @@ def span(session: Session, table: str, *, since: float | None, until: float | No
 
 def first_id(session: Session, table: str, at: int) -> int:
     """Return the first id that was received at a time (milliseconds) or later, by halving; else the next new one."""
-    ((low, high),) = session.rows(f"SELECT (SELECT min(id) FROM {table}), (SELECT max(id) FROM {table})")
-    if low is None:
-        return 0
-    high += 1
-    while low < high:
-        middle = (low + high) // 2
-        ((found, received_at),) = session.rows(
-            f"SELECT id, received_at FROM {table} WHERE id >= ? ORDER BY id LIMIT 1", (middle,)
-        )
-        if received_at < at:
-            low = found + 1
-        else:
-            high = middle
-    return int(low)
+    return session.value(_FIRST_ID.format(table=table), (at,)) or 0
 
 
 def page_end(session: Session, table: str, after: int, rows: int) -> int | None:

@@ -3,35 +3,63 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
+from typing import TypeVar
 
 from scanhook.journal.peoplestore import Progress
 from scanhook.journal.sql_rows import NEVER_MS, page_end
 from scanhook.journal.tables import JournalTables
 from scanhook.storage import Session
 
-__all__ = ["own_step", "scanner_pages", "small_step", "windows"]
+__all__ = ["Pace", "scanner_pages", "small_step", "windows"]
 
 _PAGE_ROWS = 10_000
 _PAUSE_MAX_S = 0.1
+_STEP_S = 0.05
+"""So long scans may wait for a step, as far as the number of its rows makes that."""
+_FIRST_ROWS = 50
+_ROWS_MIN = 25
+"""Fewer do not make a step shorter whose statements are ways to another machine and back."""
+_Row = TypeVar("_Row")
+
+
+class Pace:
+    """Finds how many rows make a step of the wanted length.
+
+    :param most: rows in a step.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.rows = min(_FIRST_ROWS, most)
+
+    def learn(self, taken_s: float) -> None:
+        """Take account of how long a step of so many rows has taken."""
+        fitting = _STEP_S / max(taken_s, 1e-6)
+        self.rows = min(max(int(self.rows * min(max(fitting, 0.25), 2.0)), _ROWS_MIN), self._most)
+
+    def chunks(self, rows: Iterable[_Row]) -> Iterator[list[_Row]]:
+        """Yield rows, as many at once as make a step by what was learned until then."""
+        rest = iter(rows)
+        while chunk := list(islice(rest, self.rows)):
+            yield chunk
 
 
 @contextmanager
-def own_step(database: JournalTables) -> Iterator[Session]:
-    """Give a session inside a transaction of tables that are still ours."""
+def small_step(database: JournalTables, *, pace: Pace | None = None) -> Iterator[Session]:
+    """Give a session inside a short transaction; afterwards scans have the tables for as long as this had them.
+
+    :param pace: learns how long that was.
+    """
     with database.writing() as session:
-        database.check_ours(session)
+        started = time.perf_counter()
         yield session
-
-
-@contextmanager
-def small_step(database: JournalTables) -> Iterator[Session]:
-    """Give a session inside a short transaction; afterwards scans have the tables for as long as this had them."""
-    started = time.perf_counter()
-    with own_step(database) as session:
-        yield session
-    time.sleep(min(time.perf_counter() - started, _PAUSE_MAX_S))
+    taken_s = time.perf_counter() - started
+    if pace:
+        pace.learn(taken_s)
+    time.sleep(min(taken_s, _PAUSE_MAX_S))
 
 
 def windows(

@@ -72,7 +72,6 @@ class SqliteJournal(SqlReading, SqlCounts, SqlEvents, SqlPeople):
         """Store scans in one transaction: the disk is waited for once."""
         started = time.perf_counter()
         with self.database.writing() as connection:
-            self.database.check_ours(connection)
             stored = [self._store(connection, scan, verdict, now) for scan, verdict in scans]
         commit_s = time.perf_counter() - started
         return [
@@ -106,7 +105,6 @@ class SqliteJournal(SqlReading, SqlCounts, SqlEvents, SqlPeople):
     def note(self, event: Noted) -> bool:
         """Store another event once."""
         with self.database.writing() as connection:
-            self.database.check_ours(connection)
             connection.execute(_ADD_EVENT, event_row(event))
             if not connection.changes():
                 return False
@@ -116,7 +114,6 @@ class SqliteJournal(SqlReading, SqlCounts, SqlEvents, SqlPeople):
     def probe(self) -> None:
         """Write to the journal, and read its pepper."""
         with self.database.writing() as connection:
-            self.database.check_ours(connection)
             connection.execute(
                 "INSERT INTO meta (name, value) VALUES ('probed_at', ?) "
                 "ON CONFLICT (name) DO UPDATE SET value = excluded.value",

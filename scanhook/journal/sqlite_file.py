@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 
 import apsw
 
@@ -55,9 +55,14 @@ class JournalFile(SqliteDatabase):
         """Return the newest number: there is one writer, and numbers are given in the order of commits."""
         return session.value(f"SELECT max(id) FROM {table}") or 0
 
-    def forget_identity(self, session: Session, table: str, number: int) -> None:
-        """Put random bytes in the place of a row's identity."""
-        session.change(f"UPDATE {table} SET identity = ? WHERE id = ?", (os.urandom(_IDENTITY_BYTES), number))
+    def answering(self) -> AbstractContextManager[SqliteConnection]:
+        """Give the connection for reading: what somebody waits for who is before a page."""
+        return self.reading()
+
+    def forget_identities(self, session: Session, table: str, numbers: Sequence[int]) -> None:
+        """Put random bytes in the place of the identities of rows."""
+        statement = f"UPDATE {table} SET identity = ? WHERE id = ?"
+        session.change_all(statement, [(os.urandom(_IDENTITY_BYTES), number) for number in numbers])
 
     @contextmanager
     def overwriting(self) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -23,8 +24,14 @@ class JournalTables(Database, Protocol):
         that begin after this call, on whatever connection: not by those of a :meth:`seeing_one_state` begun before.
         """
 
-    def forget_identity(self, session: Session, table: str, number: int) -> None:
-        """Put random bytes in the place of a row's identity."""
+    def answering(self) -> AbstractContextManager[Session]:
+        """Give a session for reading what somebody waits for who is before a page: no longer than a scan may wait.
+
+        :raises StorageError: for whatever goes wrong with the database inside the block.
+        """
+
+    def forget_identities(self, session: Session, table: str, numbers: Sequence[int]) -> None:
+        """Put random bytes in the place of the identities of rows; for those that are not there, nothing."""
 
     def overwriting(self) -> AbstractContextManager[None]:
         """Leave no trace of what is deleted or replaced in the block, as far as the engine can do that."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import astuple
 from typing import Any
 
@@ -24,6 +25,7 @@ from scanhook.office.catalog import (
 )
 from scanhook.office.catalogstore import ANY_ENTRY
 from scanhook.registry import Product
+from scanhook.registry.sql_rows import chunks, places
 from scanhook.storage import Database, Session
 from scanhook.wechat import System
 
@@ -56,13 +58,14 @@ _GONE = "UPDATE catalog SET gone_at = ? WHERE system = ? AND owner = ? AND seen_
 class SqlCatalog:
     """A :class:`~scanhook.office.catalogstore.CatalogStore` on the office's database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, answering: Callable[[], AbstractContextManager[Session]]) -> None:
         self._database = database
+        self._answering = answering
 
     def presentation(self, product: Product, *, owner: str) -> Presentation | None:
         """Look at what staff tied first, then at the page of the same name."""
         page = (System.PAGES.value, owner, page_id(product.key_standard, product.key_str))
-        with self._database.reading() as session:
+        with self._answering() as session:
             rows = [*session.rows(_TIED, (product.id,)), *session.rows(_FIND, page)]
         return presented([_entry(row) for row in rows])
 
@@ -86,12 +89,13 @@ class SqlCatalog:
         """Store what was seen, and the place, in one transaction."""
         with self._database.writing() as session:
             counts = dict.fromkeys(Kept, 0)
+            there = _found(session, sync.system, sync.owner, [one.id for one in listed])
             for one in listed:
-                before = _find(session, EntryKey(sync.system, sync.owner, one.id))
-                entry, kept = merged(before, one, sync, now=now)
+                before = there.get(one.id)
+                there[one.id], kept = merged(before, one, sync, now=now)
                 # One that a list shows twice, as when it grows while it is read, counts once.
                 counts[kept] += before is None or before.seen_in != sync.number
-                session.change(_PUT, _row(entry))
+            session.change_all(_PUT, map(_row, there.values()))
             rows = session.rows(
                 "UPDATE catalog_syncs SET place = ?, failed_at = NULL, why = NULL, seen = seen + ?, added = added + ?, "
                 f"changed = changed + ? WHERE {_RUNNING} RETURNING {_SYNC_COLUMNS}",
@@ -132,8 +136,7 @@ class SqlCatalog:
     def known(self, system: System, owner: str, ids: Iterable[str]) -> Mapping[str, CatalogEntry]:
         """Return those that are there."""
         with self._database.reading() as session:
-            found = [_find(session, EntryKey(system, owner, id_)) for id_ in ids if id_.isprintable()]
-        return {entry.listed.id: entry for entry in found if entry is not None}
+            return _found(session, system, owner, [id_ for id_ in ids if id_.isprintable()])
 
     def entries(
         self, wanted: Wanted = ANY_ENTRY, *, after: EntryKey | None = None, limit: int = 1000
@@ -218,9 +221,15 @@ class SqlCatalog:
             return _running(rows, sync)
 
 
-def _find(session: Session, key: EntryKey) -> CatalogEntry | None:
-    rows = session.rows(_FIND, (key.system.value, key.owner, key.id))
-    return _entry(rows[0]) if rows else None
+def _found(session: Session, system: System, owner: str, ids: Sequence[str]) -> dict[str, CatalogEntry]:
+    """Return those of some products that are there, by their ids."""
+    found = {}
+    for some in chunks(ids):
+        find = f"SELECT {_COLUMNS} FROM catalog WHERE system = ? AND owner = ? AND id IN ({places(some)})"
+        for row in session.rows(find, (system.value, owner, *some)):
+            entry = _entry(row)
+            found[entry.listed.id] = entry
+    return found
 
 
 def _conditions(wanted: Wanted) -> tuple[list[str], list[Any]]:

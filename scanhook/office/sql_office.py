@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import threading
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 
 from scanhook.clock import Clock
 from scanhook.errors import Refused, StorageError
@@ -15,7 +15,7 @@ from scanhook.office.sql_catalog import SqlCatalog
 from scanhook.office.sql_live import SqlLive
 from scanhook.office.sql_tokens import SqlTokens
 from scanhook.office.store import USE_NOTED_EVERY_S
-from scanhook.storage import Database, Pepper
+from scanhook.storage import Database, Pepper, Session
 from scanhook.wechat import TokenStore
 
 __all__ = ["FIND_KEY", "SqlOffice"]
@@ -32,7 +32,7 @@ class SqlOffice:
     def __init__(self, database: Database, *, pepper: Pepper, clock: Clock) -> None:
         self.database = database
         self.tokens: TokenStore = SqlTokens(database)
-        self.catalog: CatalogStore = SqlCatalog(database)
+        self.catalog: CatalogStore = SqlCatalog(database, answering=self._answering)
         self.live: LiveStore = SqlLive(database)
         self._pepper = pepper
         self._clock = clock
@@ -61,7 +61,7 @@ class SqlOffice:
         id_ = public_id(presented)
         if id_ is None:
             return None
-        with self.database.reading() as session:
+        with self._answering() as session:
             self.database.check_ours(session)
             rows = session.rows(FIND_KEY, (id_,))
         # How long it takes tells whether there is such an id, and that is no secret.
@@ -91,7 +91,7 @@ class SqlOffice:
 
     def probe(self) -> None:
         """Prove that the office can be read and may be written, and belongs to the pepper."""
-        with self.database.reading() as session:
+        with self._answering() as session:
             self.database.check_ours(session)
             self.database.check_writable(session)
 
@@ -100,6 +100,14 @@ class SqlOffice:
         for note in list(self._notes):
             note.join()
         self.database.close()
+
+    def _answering(self) -> AbstractContextManager[Session]:
+        """Give a session for what callers wait for from outside: they hold a thread of the server meanwhile."""
+        return self.database.reading()
+
+    def _noting(self) -> AbstractContextManager[Session]:
+        """Give a session for the one statement that notes a use; :meth:`close` waits for it."""
+        return self.database.writing()
 
     def _note_use(self, key: ApiKey) -> None:
         now = self._clock.now()
@@ -113,7 +121,7 @@ class SqlOffice:
 
     def _write_use(self, id_: str, now: int) -> None:
         # A key is as good without the note; of a database that cannot be written, the probe tells.
-        with suppress(StorageError), self.database.writing() as session:
+        with suppress(StorageError), self._noting() as session:
             session.change("UPDATE api_keys SET last_used_at = ? WHERE id = ?", (now, id_))
         self._notes.discard(threading.current_thread())
 

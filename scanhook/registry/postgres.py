@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +16,14 @@ from scanhook.registry.product import Product
 from scanhook.registry.sql_batches import SqlBatches
 from scanhook.registry.sql_life import SqlLife
 from scanhook.registry.sql_mints import SqlMints
-from scanhook.registry.sql_products import SqlProducts
+from scanhook.registry.sql_products import SqlProducts, find_shown
 from scanhook.registry.sql_rows import MARK_COLUMNS, PRODUCT_COLUMNS, columns_of, mark_of, product_of
 from scanhook.registry.store import CodeRecord, LookUp
 from scanhook.storage import Pepper, StorageUrl
 from scanhook.storage.postgres.address import Address
 from scanhook.storage.postgres.database import SCAN_S, PostgresDatabase
 
-__all__ = ["FIND_TAGS", "LOOK_UP", "PAGE_OF_CODES", "PostgresRegistry", "open_postgres"]
+__all__ = ["FIND_TAGS", "LOOK_UP", "PAGE_OF_BATCH", "PAGE_OF_CODES", "PostgresRegistry", "open_postgres"]
 
 _PRODUCT = columns_of("p", PRODUCT_COLUMNS)
 _CODE = ", ".join(
@@ -55,12 +56,18 @@ LEFT JOIN products AS p ON p.account = ? AND p.key_standard = ? AND p.key_str = 
 LEFT JOIN codes AS c ON c.tag = ?
 {_AROUND_CODE}
 """
-PAGE_OF_CODES = f"""
-SELECT c.tag, b.id, {_PRODUCT}, {_CODE} FROM (SELECT * FROM codes WHERE tag > ? ORDER BY tag LIMIT ?) AS c
+# The number tells whether there may be another page behind it.
+_PAGE = f"""
+SELECT c.tag, c.number, b.id, {_PRODUCT}, {_CODE} FROM (
+  SELECT *, row_number() OVER (ORDER BY tag) AS number
+  FROM (SELECT * FROM codes WHERE tag > ?1 ORDER BY tag LIMIT ?2) AS page
+) AS c
 {_AROUND_CODE}
 LEFT JOIN LATERAL (SELECT * FROM products WHERE id = b.product_id LIMIT 1) AS p ON true
-ORDER BY c.tag
 """
+PAGE_OF_CODES = f"{_PAGE} ORDER BY c.tag"
+# Of the page, what is not wanted never leaves the server, but for the code that the next one begins behind.
+PAGE_OF_BATCH = f"{_PAGE} WHERE pt.batch_id = ?3 OR c.number = ?2 ORDER BY c.tag"
 FIND_TAGS = f"""
 SELECT wanted.tag, b.name, c.position FROM unnest(?::bytea[]) AS wanted (tag)
 JOIN LATERAL (SELECT part_id, position FROM codes WHERE tag = wanted.tag LIMIT 1) AS c ON true
@@ -114,6 +121,7 @@ class PostgresRegistry(PostgresImports, SqlProducts, SqlBatches, SqlLife, SqlMin
         A tag can only be made with the product's id and rules, which this process remembers. The statement that looks
         the tag up returns the product as it is by then: what is remembered is never trusted, only tried first.
         """
+        until = time.monotonic() + SCAN_S
         name = (account, key_standard, key_str)
         if not f"{key_standard}{key_str}".isprintable():
             name = _NOBODYS  # no product has such a name, and PostgreSQL cannot even be asked for every one
@@ -121,13 +129,22 @@ class PostgresRegistry(PostgresImports, SqlProducts, SqlBatches, SqlLife, SqlMin
         while True:
             normal = known.product.normalisation.apply(ext_info) if known else ""
             tag = self._pepper.tag(known.product.id, normal) if known else b""
-            product, code = self._ask(name, tag)
+            product, code = self._ask(name, tag, within_s=until - time.monotonic())
             if product[0] is None:
                 self._known.pop(name, None)
                 return LookUp()
             before, known = known, self._remember(name, known, product)
             if before and _makes_same_tags(before.product, known.product):
                 return LookUp(product=known.product, tag=tag, normal=normal, code=_code(known.product, code))
+
+    def find_product(self, account: str, key_standard: str, key_str: str) -> Product | None:
+        """Return a visible product, within the time of a scan: those who have scanned wait for a page about it."""
+
+        def find(left_s: float) -> Product | None:
+            with self.database.session(within_s=left_s) as session:
+                return find_shown(session, account, key_standard, key_str)
+
+        return self.database.retrying(find, within_s=SCAN_S)
 
     def find_tags(self, tags: Sequence[bytes]) -> dict[bytes, tuple[str, int]]:
         """Return the batch and position of those tags that belong to a visible code."""
@@ -138,13 +155,14 @@ class PostgresRegistry(PostgresImports, SqlProducts, SqlBatches, SqlLife, SqlMin
 
     def codes(self, batch: Batch | None = None) -> Iterator[tuple[bytes, Product, CodeRecord]]:
         """Yield every visible code in the order of the tags; each page is one statement, and one state."""
+        page, of_batch = (PAGE_OF_BATCH, (batch.id,)) if batch else (PAGE_OF_CODES, ())
         after = b""
         while True:
             with self.database.reading() as session:
                 self.database.check_ours(session)
-                rows = session.rows(PAGE_OF_CODES, (after, _PAGE_ROWS))
+                rows = session.rows(page, (after, _PAGE_ROWS, *of_batch))
             known: dict[bytes, Product] = {}
-            for tag, batch_id, product_id, *rest in rows:
+            for tag, _, batch_id, product_id, *rest in rows:
                 if rest[_PRODUCT_WIDTH - 1] is None or (batch is not None and batch_id != batch.id):
                     continue
                 if product_id not in known:
@@ -152,7 +170,7 @@ class PostgresRegistry(PostgresImports, SqlProducts, SqlBatches, SqlLife, SqlMin
                 code = _code(known[product_id], rest[_PRODUCT_WIDTH - 1 :])
                 if code is not None:
                     yield tag, known[product_id], code
-            if len(rows) < _PAGE_ROWS:
+            if not rows or rows[-1][1] < _PAGE_ROWS:
                 return
             after = rows[-1][0]
 
@@ -166,14 +184,14 @@ class PostgresRegistry(PostgresImports, SqlProducts, SqlBatches, SqlLife, SqlMin
         """Close the connections that nobody else of this process uses."""
         self.database.close()
 
-    def _ask(self, name: tuple[str, str, str], tag: bytes) -> tuple[tuple[Any, ...], Sequence[Any]]:
+    def _ask(self, name: tuple[str, str, str], tag: bytes, *, within_s: float) -> tuple[tuple[Any, ...], Sequence[Any]]:
         """Return the rows of the product, and of the code and all that is said of it."""
 
         def ask(left_s: float) -> tuple[Any, ...]:
             with self.database.session(within_s=left_s) as session:
                 return session.rows(LOOK_UP, (*name, tag))[0]
 
-        standing, *found = self.database.retrying(ask, within_s=SCAN_S)
+        standing, *found = self.database.retrying(ask, within_s=within_s)
         self.database.check_standing(standing)
         return tuple(found[:_PRODUCT_WIDTH]), found[_PRODUCT_WIDTH:]
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from psycopg.errors import LockNotAvailable
 
 from scanhook.errors import Refused, StorageError
 from scanhook.registry.postgres_loading import PostgresLoader
 from scanhook.registry.sql_imports import SqlImports, begin_loading
-from scanhook.registry.workfolder import storing
-from scanhook.storage.files import give_to_owner
+from scanhook.storage.lock import make_folder
 from scanhook.storage.postgres.connection import PostgresSession
 from scanhook.storage.postgres.database import LOCK_CLASS, READ_S, PostgresDatabase
 
@@ -43,7 +41,7 @@ class PostgresImports(SqlImports):
         All that this thread does meanwhile is done on that very connection: whoever has lost the place can neither
         store nor show anything any more.
         """
-        _ensure(self.folder)
+        make_folder(self.folder)
         database = self.database
         with database.connections.apart(within_s=READ_S) as connection:
             session = PostgresSession(connection)
@@ -78,10 +76,3 @@ class PostgresImports(SqlImports):
         super().finish_import(import_id, codes, report=report)
         with suppress(StorageError), self.database.reading() as session:
             session.change("ANALYZE codes, parts, imports, batches")
-
-
-def _ensure(folder: Path) -> None:
-    with storing(folder):
-        if not folder.is_dir():
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            give_to_owner(folder)

@@ -17,6 +17,8 @@ from scanhook.storage.postgres.database import PostgresDatabase
 __all__ = ["DELETE", "TAKE_OVER", "PostgresLoader"]
 
 _STORE_S = 120.0
+_TAKES_OVER = 16
+"""How many times rows are taken over before COPY is tried again."""
 _COPY = b"COPY codes (tag, part_id, position) FROM STDIN (FORMAT BINARY)"
 # How COPY reads rows: a head; for each row the number of its columns, and each of them behind its length; an end.
 _HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -42,18 +44,16 @@ class PostgresLoader:
         self._database = database
         self._import_id = import_id
         self._first_part = first_part
+        self._take_over = 0
 
     def store(self, rows: Sequence[CodeRow], *, loaded: int, done: int) -> None:
-        """Store codes in one transaction."""
-        try:
-            with self._transaction(loaded=loaded, done=done) as session:
-                self._copy(session, rows)
-        except StorageError as error:
-            if not isinstance(error.__cause__, errors.UniqueViolation):
-                raise
-        else:
+        """Store codes in one transaction.
+
+        COPY is twice as fast, but knows no way around a code that is there; where one is, there mostly are more.
+        """
+        if not self._take_over and self._has_copied(rows, loaded=loaded, done=done):
             return
-        # COPY is twice as fast, but knows no way around a code that is there.
+        self._take_over = (self._take_over or _TAKES_OVER) - 1
         with self._transaction(loaded=loaded, done=done) as session:
             tags, parts, positions = (list(column) for column in zip(*self._places(rows), strict=True))
             if session.change(TAKE_OVER, (tags, parts, positions)) < len(rows):
@@ -61,6 +61,17 @@ class PostgresLoader:
                     "a code of it was registered while it was loaded: give it up with "
                     f"`scanhook imports drop {self._import_id}`, and begin again"
                 )
+
+    def _has_copied(self, rows: Sequence[CodeRow], *, loaded: int, done: int) -> bool:
+        """Store codes unless one of them is there."""
+        try:
+            with self._transaction(loaded=loaded, done=done) as session:
+                self._copy(session, rows)
+        except StorageError as error:
+            if not isinstance(error.__cause__, errors.UniqueViolation):
+                raise
+            return False
+        return True
 
     def delete(self, rows: Sequence[CodeRow]) -> None:
         """Delete codes in one transaction."""

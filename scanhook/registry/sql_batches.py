@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scanhook.registry.change import Batch, Change, Handover, Load
 from scanhook.registry.life import State
 from scanhook.registry.product import Product
 from scanhook.registry.sql_history import read_changes
-from scanhook.registry.sql_rows import MARK_COLUMNS, PRODUCT_COLUMNS, mark_of, product_of
+from scanhook.registry.sql_rows import MARK_COLUMNS, PRODUCT_COLUMNS, chunks, mark_of, places, product_of
 from scanhook.registry.sql_store import SqlStore
 from scanhook.storage import Session
 
 __all__ = ["SqlBatches"]
 
+# Of each batch too: whether an activation of any of it still holds, and how many of its codes a change of ranges or of
+# single codes has touched.
 _BATCHES = f"""
-SELECT id, product_id, name, positions, pepper_id, ranged, {MARK_COLUMNS} FROM batches AS b
+SELECT id, product_id, name, positions, pepper_id, ranged,
+  EXISTS (SELECT 1 FROM befores AS f JOIN changes AS c ON c.id = f.change_id
+    WHERE f.batch_id = b.id AND c.action = 'activate' AND c.undone_by IS NULL),
+  (SELECT coalesce(sum(last - first + 1), 0) FROM ranges WHERE batch_id = b.id)
+    + (SELECT count(DISTINCT f.tag) FROM befores AS f JOIN marks AS m ON m.tag = f.tag WHERE f.batch_id = b.id),
+  {MARK_COLUMNS} FROM batches AS b
 WHERE EXISTS (SELECT 1 FROM parts AS pt JOIN imports AS i ON i.id = pt.import_id AND i.shown = 1
   WHERE pt.batch_id = b.id AND pt.codes > 0)
 """
 _LOADS = """
-SELECT pt.state, pt.codes, pt.change_id, i.started_at, i.kind = 'mint' FROM parts AS pt
-JOIN imports AS i ON i.id = pt.import_id AND i.shown = 1 WHERE pt.batch_id = ? AND pt.codes > 0 ORDER BY pt.id
-"""
-_EVER_ACTIVATED = """
-SELECT EXISTS (SELECT 1 FROM befores AS f JOIN changes AS c ON c.id = f.change_id
-  WHERE f.batch_id = ? AND c.action = 'activate' AND c.undone_by IS NULL)
-"""
-_APART = """
-SELECT (SELECT coalesce(sum(last - first + 1), 0) FROM ranges WHERE batch_id = ?1)
-  + (SELECT count(DISTINCT f.tag) FROM befores AS f JOIN marks AS m ON m.tag = f.tag WHERE f.batch_id = ?1)
+SELECT pt.batch_id, pt.state, pt.codes, pt.change_id, i.started_at, i.kind = 'mint' FROM parts AS pt
+JOIN imports AS i ON i.id = pt.import_id AND i.shown = 1
 """
 _HANDOVERS = """
 SELECT path, taken_by, recipient, sha256, at FROM handovers WHERE batch_id = ? AND done = 1 ORDER BY import_id
@@ -59,16 +58,16 @@ class SqlBatches(SqlStore):
             if wanted is not None:
                 where += f" AND {column} = ?"
                 bindings.append(wanted)
-        with self.database.reading() as session:
+        with self.database.seeing_one_state() as session:
             rows = session.rows(f"{_BATCHES}{where} AND id > ? ORDER BY id LIMIT ?", (*bindings, after, limit))
-            known: dict[bytes, Product] = {}
-            return [_batch(session, row, known) for row in rows]
+            products, loads = _products(session, rows), _loads(session, rows)
+        return [_batch(row, products, loads) for row in rows]
 
     def find_batch(self, product: Product, name: str) -> Batch | None:
         """Return a visible batch with its handovers."""
         if not name.isprintable():
             return None
-        with self.database.reading() as session:
+        with self.database.seeing_one_state() as session:
             rows = session.rows(f"{_BATCHES} AND product_id = ? AND name = ?", (product.id, name))
             if not rows:
                 return None
@@ -76,7 +75,7 @@ class SqlBatches(SqlStore):
                 Handover(path=path, taken_by=taken_by, recipient=recipient, sha256=sha256, at=at)
                 for path, taken_by, recipient, sha256, at in session.rows(_HANDOVERS, (rows[0][0],))
             ]
-            return _batch(session, rows[0], {product.id: product}, handovers)
+            return _batch(rows[0], {product.id: product}, _loads(session, rows), handovers)
 
     def changes(
         self,
@@ -106,26 +105,43 @@ class SqlBatches(SqlStore):
             return list(read_changes(session, " AND ".join(where), tuple(bindings), limit=limit))
 
 
+def _products(session: Session, rows: Sequence[tuple[Any, ...]]) -> dict[bytes, Product]:
+    """Return the products of some rows of batches, by their ids."""
+    found: dict[bytes, Product] = {}
+    for some in chunks(sorted({row[1] for row in rows})):
+        find = f"SELECT {PRODUCT_COLUMNS} FROM products WHERE id IN ({places(some)})"
+        found |= {row[0]: product_of(row) for row in session.rows(find, tuple(some))}
+    return found
+
+
+def _loads(session: Session, rows: Sequence[tuple[Any, ...]]) -> dict[int, list[Load]]:
+    """Return what was loaded into the batches of some rows, by their ids, the oldest first."""
+    found: dict[int, list[Load]] = {}
+    for some in chunks([row[0] for row in rows]):
+        find = f"{_LOADS} WHERE pt.batch_id IN ({places(some)}) AND pt.codes > 0 ORDER BY pt.id"
+        for batch_id, state, codes, loaded_by, at, minted in session.rows(find, tuple(some)):
+            load = Load(state=State(state), codes=codes, loaded_by=loaded_by, at=at, minted=bool(minted))
+            found.setdefault(batch_id, []).append(load)
+    return found
+
+
 def _batch(
-    session: Session, row: tuple[Any, ...], known: dict[bytes, Product], handovers: Sequence[Handover] = ()
+    row: tuple[Any, ...],
+    products: Mapping[bytes, Product],
+    loads: Mapping[int, Sequence[Load]],
+    handovers: Sequence[Handover] = (),
 ) -> Batch:
-    id_, product_id, name, positions, pepper_id, ranged, *mark = row
-    if product_id not in known:
-        find = f"SELECT {PRODUCT_COLUMNS} FROM products WHERE id = ?"
-        known[product_id] = product_of(session.rows(find, (product_id,))[0])
+    id_, product_id, name, positions, pepper_id, ranged, ever_activated, apart, *mark = row
     return Batch(
         id=id_,
-        product=known[product_id],
+        product=products[product_id],
         name=name,
-        loads=tuple(
-            Load(state=State(state), codes=codes, loaded_by=loaded_by, at=at, minted=bool(minted))
-            for state, codes, loaded_by, at, minted in session.rows(_LOADS, (id_,))
-        ),
+        loads=tuple(loads[id_]),
         positions=positions,
         mark=mark_of(tuple(mark)),
         pepper_id=pepper_id,
         ranged=bool(ranged),
-        ever_activated=bool(session.value(_EVER_ACTIVATED, (id_,))),
-        apart=session.value(_APART, (id_,)),
+        ever_activated=bool(ever_activated),
+        apart=apart,
         handovers=tuple(handovers),
     )

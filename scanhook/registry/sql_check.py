@@ -6,14 +6,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from scanhook.storage import TAG_BYTES, Session
+from scanhook.storage import TAG_BYTES, Session, SqliteConnection
 
-__all__ = ["UnfinishedImport", "contradictions", "unfinished_imports"]
+__all__ = ["BROKEN", "UnfinishedImport", "contradictions", "unfinished_imports"]
 
-_BROKEN = {
-    "parts without an import": "SELECT count(*) FROM parts WHERE import_id NOT IN (SELECT id FROM imports)",
-    "parts without a batch": "SELECT count(*) FROM parts WHERE batch_id NOT IN (SELECT id FROM batches)",
-    "batches without a product": "SELECT count(*) FROM batches WHERE product_id NOT IN (SELECT id FROM products)",
+BROKEN = {
+    "parts without an import": """
+SELECT count(*) FROM parts AS pt WHERE NOT EXISTS (SELECT 1 FROM imports AS i WHERE i.id = pt.import_id)""",
+    "parts without a batch": """
+SELECT count(*) FROM parts AS pt WHERE NOT EXISTS (SELECT 1 FROM batches AS b WHERE b.id = pt.batch_id)""",
+    "batches without a product": """
+SELECT count(*) FROM batches AS b WHERE NOT EXISTS (SELECT 1 FROM products AS p WHERE p.id = b.product_id)""",
     "products that are hidden although they have codes": """
 SELECT count(DISTINCT p.id) FROM products AS p JOIN batches AS b ON b.product_id = p.id
 JOIN parts AS pt ON pt.batch_id = b.id AND pt.codes > 0
@@ -40,7 +43,10 @@ SELECT count(*) FROM (
 }
 
 # Tags are hashes, so their first bytes cut the table into slices of one size; each is a short transaction of its own.
+# That is for SQLite, which keeps the codes in the order of their tags. Elsewhere each slice would read most of the
+# pages, and a long look at one state holds nobody up.
 _SLICES = 256
+_ALL = "SELECT part_id, count(*), max(position) FROM codes GROUP BY part_id"
 _SLICE = """
 SELECT part_id, count(*), max(position) FROM codes WHERE tag >= ? AND tag < ?
 GROUP BY part_id
@@ -81,12 +87,12 @@ def contradictions(session: Session, *, quick: bool, tell: Callable[[str, int, i
 
     :param quick: leave out counting the codes.
     """
-    for number, (what, statement) in enumerate(_BROKEN.items()):
-        tell("registry: rows", number, len(_BROKEN))
+    for number, (what, statement) in enumerate(BROKEN.items()):
+        tell("registry: rows", number, len(BROKEN))
         count = session.value(statement)
         if count:
             yield f"{what}: {count:,}"
-    tell("registry: rows", len(_BROKEN), len(_BROKEN))
+    tell("registry: rows", len(BROKEN), len(BROKEN))
     if not quick:
         yield from _check_counts(session, tell)
 
@@ -96,13 +102,9 @@ def _check_counts(session: Session, tell: Callable[[str, int, int], None]) -> It
     parts = {part_id: (codes, last) for part_id, codes, last in session.rows(_PARTS)}
     counted: Counter[int] = Counter()
     highest: dict[int, int] = {}
-    for number in range(_SLICES):
-        tell("registry: codes", number, _SLICES)
-        end = bytes([number + 1]) if number + 1 < _SLICES else b"\xff" * (TAG_BYTES + 1)
-        for part_id, codes, position in session.rows(_SLICE, (bytes([number]), end)):
-            counted[part_id] += codes
-            highest[part_id] = max(position, highest.get(part_id, 0))
-    tell("registry: codes", _SLICES, _SLICES)
+    for part_id, codes, position in _counts(session, tell):
+        counted[part_id] += codes
+        highest[part_id] = max(position, highest.get(part_id, 0))
     wrong = [part_id for part_id, (codes, _) in parts.items() if counted[part_id] != codes]
     if wrong:
         noted = sum(parts[part_id][0] for part_id in wrong)
@@ -115,3 +117,17 @@ def _check_counts(session: Session, tell: Callable[[str, int, int], None]) -> It
     lost = sum(codes for part_id, codes in counted.items() if part_id not in known)
     if lost:
         yield f"codes that no import has brought: {lost:,}"
+
+
+def _counts(session: Session, tell: Callable[[str, int, int], None]) -> Iterator[tuple[int, int, int]]:
+    """Yield a part's id, how many codes it has, and the last position among them; a part may come several times."""
+    slices = [(_ALL, ())] if not isinstance(session, SqliteConnection) else [(_SLICE, each) for each in _slices()]
+    for number, (statement, bindings) in enumerate(slices):
+        tell("registry: codes", number, len(slices))
+        yield from session.rows(statement, bindings)
+    tell("registry: codes", len(slices), len(slices))
+
+
+def _slices() -> Iterator[tuple[bytes, bytes]]:
+    for number in range(_SLICES):
+        yield bytes([number]), bytes([number + 1]) if number + 1 < _SLICES else b"\xff" * (TAG_BYTES + 1)

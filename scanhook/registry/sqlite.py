@@ -23,6 +23,7 @@ from scanhook.registry.sql_rows import MARK_COLUMNS, mark_of
 from scanhook.registry.sqlite_import import SqliteImports
 from scanhook.registry.store import CodeRecord, LookUp
 from scanhook.storage import Pepper, SqliteConnection, SqliteDatabase, rows_of
+from scanhook.storage.sqlite import check_not_moved
 
 __all__ = ["SqliteRegistry"]
 
@@ -127,6 +128,7 @@ class SqliteRegistry(SqliteImports, SqlProducts, SqlBatches, SqlLife, SqlMints):
         if memory is None or memory.version != version:
             # The file may have been upgraded, restored or moved under our feet; every code would look unknown.
             self.database.check_ours(connection)
+            check_not_moved(connection, self.database.name)
             memory = self._local.memory = _Memory(version=version)
         return memory
 

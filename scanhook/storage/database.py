@@ -42,6 +42,9 @@ class Database(Protocol):
     def reading(self) -> AbstractContextManager[Session]:
         """Give a session; each statement sees what is committed when it begins. Inside :meth:`writing`: that session.
 
+        Whether the tables are still ours is not looked at: whoever must not read on in tables that were upgraded or
+        exchanged meanwhile asks :meth:`check_ours` inside. (What was moved away, SQLite refuses here: its file stays.)
+
         :raises StorageError: for whatever goes wrong with the database inside the block.
         """
 
@@ -54,7 +57,8 @@ class Database(Protocol):
     def writing(self) -> AbstractContextManager[Session]:
         """Give a session inside a transaction, which is on the disk when the block is left without an error.
 
-        Nobody else is in such a block of the same room meanwhile, in whatever process and on whatever machine.
+        Nobody else is in such a block of the same room meanwhile, in whatever process and on whatever machine. Nothing
+        that takes seconds may be done in it: a server ends a transaction that idles, for scans may wait for it.
 
         :raises StorageError: for whatever goes wrong with the database inside the block.
         """

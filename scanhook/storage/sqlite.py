@@ -102,6 +102,7 @@ class SqliteDatabase:
         """Give the connection inside a transaction, which is on the disk when the block is left without an error."""
         with self._transaction() as connection:
             check_not_moved(connection, self.name)
+            self.check_ours(connection)
             yield connection
 
     @contextmanager
@@ -139,12 +140,14 @@ class SqliteDatabase:
             raise StorageError(f"{self.path} was exchanged while scanhook runs: restart it")
 
     def check_ours(self, session: Session) -> None:
-        """Find out whether the file is still ours: it may be upgraded, exchanged, restored or moved under our feet."""
+        """Find out whether the file is still ours: it may be upgraded, exchanged or restored under our feet.
+
+        Whether it was moved is found out where the session is given.
+        """
         self.check_in_place()
         self.check_version(self.connection)
         if session.value("SELECT value FROM meta WHERE name = 'pepper_id'") != self._pepper.id:
             raise PepperMismatch(f"{self.path} now belongs to another pepper: put back the right one")
-        check_not_moved(session, self.name)
 
     def check_writable(self, _session: Session) -> None:
         """Find out whether the file could be written; an import may hold it for longer than anybody would wait."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copytree
@@ -11,6 +11,7 @@ from typing import Any
 import apsw
 import psycopg
 import pytest
+from _pytest.mark import ParameterSet
 
 from scanhook.storage import StorageUrl
 from tests.postgres import Databases
@@ -41,7 +42,7 @@ class Place:
 
     engine: Engine
     url: str
-    base: Path = Path("/")
+    base: Path
 
     @property
     def storage(self) -> StorageUrl:
@@ -89,3 +90,22 @@ ENGINES = (
     ),
     Engine(name="postgresql", make=_lent, registry_sql=_postgresql, journal_sql=_postgresql),
 )
+
+
+def crossed(ones: Mapping[str, Any], others: Mapping[str, Any]) -> list[ParameterSet]:
+    """Cross cases with cases on each engine, all by their ids.
+
+    On a server, where every statement has its way there and back, each of ``ones`` comes once; the rest are ordeals.
+    """
+    return [
+        pytest.param(
+            engine,
+            one,
+            other,
+            id=f"{engine.name}-{name}-{other_name}",
+            marks=() if engine.name == "sqlite" or row % len(others) == column else pytest.mark.ordeal,
+        )
+        for engine in ENGINES
+        for row, (name, one) in enumerate(ones.items())
+        for column, (other_name, other) in enumerate(others.items())
+    ]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from scanhook.journal import JournalStore, Sighting, open_journal
+from scanhook.journal.sql_rows import first_id
 from scanhook.message import CodeResult
 from scanhook.registry import LookUp, Reason
 from scanhook.storage import Pepper
@@ -29,6 +31,11 @@ def seen(journal: JournalStore, *tags: bytes, person: bytes = PERSON, since: flo
     """Return the number of the scan that is found."""
     found = journal.sighting(person, tags or (TAG,), since=since)
     return found.entry.number if found else None
+
+
+def begins(journal: Any, at: float) -> int:
+    with journal.database.reading() as session:
+        return first_id(session, "scans", round(at * 1000))
 
 
 def test_a_scan_is_found_by_person_and_code(journal: JournalStore) -> None:
@@ -97,3 +104,18 @@ def test_clocks_that_differ_by_minutes_hide_nothing(journal: JournalStore) -> No
         journal.record(scan(number, received_at=at, person=OTHER if number == 2 else PERSON), verdict(), now=at)
     assert seen(journal, since=AT - 300) == 2
     assert seen(journal, since=AT) == 1
+
+
+def test_where_a_time_begins_is_found_among_numbers_with_gaps(journal: JournalStore, place: Place) -> None:
+    assert begins(journal, AT) == 0
+    for number in range(40):
+        journal.record(scan(number, received_at=AT + number // 3), verdict(), now=AT)
+    place.journal_sql("DELETE FROM scans WHERE id < 5 OR id % 7 IN (2, 3) OR id BETWEEN 20 AND 30")
+    rows = place.journal_sql("SELECT id, received_at FROM scans ORDER BY id")
+    assert (rows[0][0], rows[-1][0], len(rows)) == (5, 40, 18)
+
+    for second in range(-1, 15):
+        first = begins(journal, AT + second)
+        wanted = [id_ for id_, received_at in rows if received_at >= (AT + second) * 1000]
+        assert [id_ for id_, _ in rows if id_ >= first] == wanted
+        assert first <= 41

@@ -68,6 +68,21 @@ def test_codes_are_counted_unless_it_must_be_quick(
     assert found(registry, quick=True) == []
 
 
+def test_the_codes_are_read_in_slices_only_where_they_stand_in_the_order_of_their_tags(
+    registry: RegistryStore, place: Place
+) -> None:
+    told = []
+
+    assert isinstance(registry, SqlStore)
+    with registry.database.seeing_one_state() as session:
+        assert list(contradictions(session, quick=False, tell=lambda *step: told.append(step))) == []
+
+    slices = {"sqlite": 256, "postgresql": 1}[place.engine.name]
+    assert [step for step in told if step[0] == "registry: codes"] == [
+        ("registry: codes", done, slices) for done in range(slices + 1)
+    ]
+
+
 def test_imports_that_are_not_finished_are_listed(registry: RegistryStore) -> None:
     begun = registry.start_import(ImportPlan(kind=Kind.MINT, file="b.csv", who="mei", why="more"))
 

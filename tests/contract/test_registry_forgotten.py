@@ -10,6 +10,7 @@ from scanhook.registry import Batch, Product, RegistryStore, Scope
 from scanhook.registry.mint import mint_codes
 from scanhook.registry.mintorder import MintOrder
 from scanhook.storage import Pepper
+from tests.contract.engines import crossed
 from tests.contract.life import change, undo
 from tests.registry.codes import AT, CLOCK, EAN, HEADER, ean_lines, load
 
@@ -65,8 +66,14 @@ def test_a_minted_batch_is_forgotten_after_its_hours(registry: RegistryStore) ->
     assert not batch.is_forgotten(LATER, hours=0)
 
 
-@pytest.mark.parametrize("action", ["void", "suspend", "recall", "stolen", "expire"])
-@pytest.mark.parametrize("scopes", [CODE, LIST, RANGE], ids=["code", "list", "range"])
+@pytest.mark.parametrize(
+    ("place", "scopes", "action"),
+    crossed(
+        {"code": CODE, "list": LIST, "range": RANGE},
+        {action: action for action in ("void", "suspend", "recall", "stolen", "expire")},
+    ),
+    indirect=["place"],
+)
 def test_a_batch_of_which_a_part_was_forbidden_is_forgotten_all_the_same(
     registry: RegistryStore, tags: list[bytes], scopes: Scopes, action: str
 ) -> None:
@@ -77,8 +84,14 @@ def test_a_batch_of_which_a_part_was_forbidden_is_forgotten_all_the_same(
     assert forgotten(registry)
 
 
-@pytest.mark.parametrize("at", [None, SOON, int(LATER) + 1])
-@pytest.mark.parametrize("scopes", [CODE, LIST, RANGE, BATCH], ids=["code", "list", "range", "batch"])
+@pytest.mark.parametrize(
+    ("place", "scopes", "at"),
+    crossed(
+        {"code": CODE, "list": LIST, "range": RANGE, "batch": BATCH},
+        {"at once": None, "soon": SOON, "late": int(LATER) + 1},
+    ),
+    indirect=["place"],
+)
 def test_a_batch_of_which_anything_was_activated_is_not_until_that_is_undone(
     registry: RegistryStore, another: RegistryStore, tags: list[bytes], scopes: Scopes, at: int | None
 ) -> None:

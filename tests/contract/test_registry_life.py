@@ -10,7 +10,7 @@ import pytest
 from scanhook.errors import Refused
 from scanhook.registry import CodeRecord, Product, RegistryStore, Scope, open_registry
 from scanhook.storage import Pepper
-from tests.contract.engines import Place
+from tests.contract.engines import Place, crossed
 from tests.contract.life import (
     AS_LOADED,
     TEA,
@@ -38,19 +38,18 @@ BY_PRODUCT: Scopes = lambda registry: (whole(registry),)  # noqa: E731
 BY_BATCHES: Scopes = lambda registry: (batch(registry), batch(registry, "B-2"))  # noqa: E731
 BY_RANGES: Scopes = lambda registry: (positions(registry, 1, 2), positions(registry, 8, 8))  # noqa: E731
 OVER_PRODUCTS: Scopes = lambda registry: (codes(registry, "A1"), codes(registry, "T2", name=TEA))  # noqa: E731
-EACH_LEVEL = pytest.mark.parametrize(
-    ("scopes", "after"),
-    [
-        pytest.param(BY_CODE, "ASAA IIII AA AA", id="code"),
-        pytest.param(BY_LIST, "SAAA SIII AS AA", id="list"),
-        pytest.param(OVER_PRODUCTS, "SAAA IIII AA AS", id="codes of two products"),
-        pytest.param(BY_BATCH, "SSSS SSSS AA AA", id="batch"),
-        pytest.param(BY_BATCHES, "SSSS SSSS SS AA", id="batches"),
-        pytest.param(BY_RANGE, "AASS SSII AA AA", id="range"),
-        pytest.param(BY_RANGES, "SSAA IIIS AA AA", id="ranges"),
-        pytest.param(BY_PRODUCT, "SSSS SSSS SS AA", id="product"),
-    ],
+LETTERS = {"suspend": "S", "recall": "R", "stolen": "T", "void": "V", "expire": "E"}
+LEVELS = (
+    pytest.param(BY_CODE, "ASAA IIII AA AA", id="code"),
+    pytest.param(BY_LIST, "SAAA SIII AS AA", id="list"),
+    pytest.param(OVER_PRODUCTS, "SAAA IIII AA AS", id="codes of two products"),
+    pytest.param(BY_BATCH, "SSSS SSSS AA AA", id="batch"),
+    pytest.param(BY_BATCHES, "SSSS SSSS SS AA", id="batches"),
+    pytest.param(BY_RANGE, "AASS SSII AA AA", id="range"),
+    pytest.param(BY_RANGES, "SSAA IIIS AA AA", id="ranges"),
+    pytest.param(BY_PRODUCT, "SSSS SSSS SS AA", id="product"),
 )
+EACH_LEVEL = pytest.mark.parametrize(("scopes", "after"), LEVELS)
 
 
 @pytest.fixture
@@ -99,11 +98,15 @@ def test_a_change_is_there_after_the_registry_was_closed(
 
 
 @pytest.mark.parametrize(
-    ("action", "letter"), [("suspend", "S"), ("recall", "R"), ("stolen", "T"), ("void", "V"), ("expire", "E")]
+    ("stocked_place", "scopes", "action"),
+    crossed(
+        {"code": BY_CODE, "batch": BY_BATCH, "range": BY_RANGE, "product": BY_PRODUCT},
+        {action: action for action in LETTERS},
+    ),
+    indirect=["stocked_place"],
 )
-@pytest.mark.parametrize("scopes", [BY_CODE, BY_BATCH, BY_RANGE, BY_PRODUCT], ids=["code", "batch", "range", "product"])
 def test_every_action_is_kept_at_every_level(
-    registry: RegistryStore, another: RegistryStore, scopes: Scopes, action: str, letter: str
+    registry: RegistryStore, another: RegistryStore, scopes: Scopes, action: str
 ) -> None:
     change(registry, "suspend", *scopes(registry))
     touched = states(another)
@@ -111,7 +114,7 @@ def test_every_action_is_kept_at_every_level(
     change(registry, action, *scopes(registry))
 
     # What is suspended and expired stays suspended, for it is the stricter.
-    assert states(another) == (touched if action == "expire" else touched.replace("S", letter))
+    assert states(another) == (touched if action == "expire" else touched.replace("S", LETTERS[action]))
 
 
 # Activation.
@@ -462,9 +465,14 @@ def test_a_change_is_counted_before_it_is_made(registry: RegistryStore) -> None:
 # Undo.
 
 
-@pytest.mark.parametrize("action", ["activate", "suspend", "recall", "stolen", "void", "expire"])
-@EACH_LEVEL
-@pytest.mark.usefixtures("after")
+@pytest.mark.parametrize(
+    ("stocked_place", "scopes", "action"),
+    crossed(
+        {str(level.id): level.values[0] for level in LEVELS},
+        {action: action for action in ("activate", "suspend", "recall", "stolen", "void", "expire")},
+    ),
+    indirect=["stocked_place"],
+)
 def test_an_undo_puts_back_exactly_what_was_there(registry: RegistryStore, scopes: Scopes, action: str) -> None:
     change(registry, "activate", codes(registry, "A2", "I6"))
     change(registry, "suspend", positions(registry, 2, 4))

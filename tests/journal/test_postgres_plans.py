@@ -11,6 +11,7 @@ import pytest
 
 from scanhook.journal import Pseudonym, Wanted, kept_of, retain, sql_steps
 from scanhook.journal.postgres import PostgresJournal
+from scanhook.journal.sql_check import contradictions
 from scanhook.message import CodeResult
 from scanhook.registry import Reason
 from scanhook.storage import StorageUrl
@@ -138,6 +139,21 @@ def test_what_staff_ask_for_is_found_by_keys(
 
     assert len(told) > 50
     assert read_whole(storage, told) == {}
+
+
+def test_a_check_joins_tables_and_goes_through_none_again_for_each_row_of_another(
+    journal: PostgresJournal, storage: StorageUrl, told: Told
+) -> None:
+    with journal.database.seeing_one_state() as session:
+        list(contradictions(session, quick=False, tell=lambda *_: None))
+    looks = [statement for statement in told if statement.split()[:2] == ["SELECT", "count(*)"]]
+
+    assert storage.address is not None
+    with psycopg.connect(storage.address.conninfo) as connection:
+        plans = {look: str(connection.execute(f"EXPLAIN (FORMAT JSON) {look}".encode()).fetchall()) for look in looks}
+    assert len(plans) >= 4
+    # For `NOT IN` there is no join: what it names is kept whole in the memory, and read again where it does not fit.
+    assert [look for look, plan in plans.items() if "ANY (" in plan or "hashed" in plan] == []
 
 
 def test_a_whole_table_or_index_that_is_read_would_be_seen(on_postgres: PostgresJournal, storage: StorageUrl) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from scanhook.errors import SchemaMismatch, StorageError, StorageMoved
+from scanhook.errors import SchemaMismatch, StorageError
 from scanhook.journal import Tally, postgres_storing
 from scanhook.journal.postgres import PostgresJournal
 from scanhook.journal.sql_check import contradictions
@@ -144,7 +144,7 @@ def test_workers_that_store_the_same_scans_in_any_order_neither_stop_each_other_
 @pytest.mark.parametrize(
     ("standing", "error", "said"),
     [
-        ("moved/postgresql://db2/brand", StorageMoved, "was moved to postgresql://db2/brand"),
+        ("copying/sqlite:///old", StorageError, "is still being filled from sqlite:///old"),
         ("2/{pepper}", SchemaMismatch, "made by a newer version"),
         ("1/00000000", StorageError, "belongs to another pepper"),
     ],

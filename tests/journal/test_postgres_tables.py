@@ -166,7 +166,7 @@ def test_a_row_whose_identity_is_forgotten_stays_otherwise_as_it_is(on_postgres:
     on_postgres.record(scan(1), verdict(), now=AT)
     (before,) = on_postgres.entries()
     with on_postgres.database.writing() as session:
-        on_postgres.database.forget_identity(session, "scans", 1)
+        on_postgres.database.forget_identities(session, "scans", [1])
 
     assert list(on_postgres.entries()) == [before]
     assert on_postgres.recall(scan(1).identity) is None

@@ -3,6 +3,7 @@ from __future__ import annotations
 import stat
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +13,7 @@ import apsw
 import pytest
 
 from scanhook.errors import PepperMismatch, SchemaMismatch, StorageError
-from scanhook.journal import Noted
+from scanhook.journal import Erasure, Noted
 from scanhook.journal.sqlite import SqliteJournal
 from scanhook.message import CodeResult
 from scanhook.registry import LookUp, Reason
@@ -252,6 +253,44 @@ def test_a_journal_without_its_pepper_is_refused_by_the_probe(journal: SqliteJou
 
     with pytest.raises(PepperMismatch):
         journal.probe()
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda journal: journal.recall(scan().identity),
+        lambda journal: journal.record(scan(), verdict(), now=AT),
+        lambda journal: journal.begin_erasure(Erasure(mark=bytes(16), at=AT), bytes(16)),
+    ],
+)
+def test_it_is_looked_once_whether_the_file_is_ours(
+    journal: SqliteJournal, use: Callable[[SqliteJournal], object]
+) -> None:
+    journal.record_all([(scan(number), verdict()) for number in range(3)], now=AT)
+    looks: Counter[str] = Counter()
+
+    def trace(_cursor: object, statement: str, bindings: object) -> bool:
+        looks[statement] += "pepper_id" in statement or bindings == ("moved_to",)
+        return True
+
+    journal.database.connection.exec_trace = trace
+    use(journal)
+
+    assert max(looks.values()) == 1
+
+
+def test_a_journal_that_now_belongs_to_another_pepper_is_not_changed(journal: SqliteJournal) -> None:
+    journal.record(scan(), verdict(), now=AT)
+    journal.database.connection.execute("UPDATE meta SET value = '00000000' WHERE name = 'pepper_id'")
+
+    for change in (
+        lambda: journal.prune(before=AT + 99),
+        lambda: journal.reset_counts([TAG], who="ann", now=AT),
+        lambda: journal.record(scan(2), verdict(), now=AT),
+    ):
+        with pytest.raises(PepperMismatch, match="now belongs to another pepper"):
+            change()
+    assert len(journal.tail(9)) == 1
 
 
 FORKED = """

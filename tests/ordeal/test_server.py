@@ -22,7 +22,9 @@ pytestmark = pytest.mark.ordeal
 
 ENOUGH = 200
 CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'scanhook' AND pid <> pg_backend_pid()"
+OURS = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'scanhook'"
 FROZEN_S = 5.0
+BACK_WITHIN_S = 1.0
 
 
 def settle_up(ground: Ground, load: Load, what: str) -> None:
@@ -84,6 +86,27 @@ def test_a_server_that_says_nothing_is_not_waited_for(ground: Ground, tmp_path: 
     assert "the server did not answer in time" in service.log()
     assert "pipeline" not in service.log()
     settle_up(ground, load, "a server that hangs")
+
+
+def test_a_standby_that_is_away_costs_few_connections(ground: Ground, tmp_path: Path) -> None:
+    standby = ground.server.standby("b")
+    with serving(ground.house, tmp_path, workers=2) as service:
+        load = ground.load(service.port)
+        with load.running():
+            go_on(load)
+            standby.pause()
+            away_at = time.monotonic()
+            wait_for(lambda: time.monotonic() > away_at + 2 * FROZEN_S, "the time is over")
+            ((backends,),) = ground.server.sql(OURS)
+            standby.resume()
+            back_at = time.monotonic()
+            go_on(load)
+    tell(f"{backends} connections while it was away; first verdict {load.first_verdict_after(back_at):.2f} s after")
+    # Of each process: those that were given up, those in its pool, and the one that looks out; the housekeeper's lease.
+    assert backends <= 3 * (2 * ground.house.settings.storage.connections + 1) + 1
+    assert load.first_verdict_after(back_at) < BACK_WITHIN_S
+    assert "the server confirms no commit" in service.log()
+    settle_up(ground, load, "a standby that is away")
 
 
 def test_a_server_without_room_for_us_is_named_and_waited_for(

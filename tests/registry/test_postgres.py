@@ -1,7 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -9,20 +11,23 @@ import pytest
 
 from scanhook.errors import Refused, StorageError
 from scanhook.registry import LookUp, Normalisation, Product, import_codes
-from scanhook.registry.importstore import ImportPlan, Kind, Phase
-from scanhook.registry.postgres import FIND_TAGS, LOOK_UP, PAGE_OF_CODES, PostgresRegistry, open_postgres
+from scanhook.registry.importstore import CodeRow, ImportPlan, Kind, Phase
+from scanhook.registry.postgres import FIND_TAGS, LOOK_UP, PAGE_OF_BATCH, PAGE_OF_CODES, PostgresRegistry, open_postgres
 from scanhook.registry.postgres_import import REGISTERED
-from scanhook.registry.postgres_loading import DELETE, TAKE_OVER
+from scanhook.registry.postgres_loading import DELETE, TAKE_OVER, PostgresLoader
+from scanhook.registry.sql_check import BROKEN
 from scanhook.storage import Pepper, StorageUrl
 from scanhook.storage.postgres.connection import PostgresSession
+from scanhook.storage.postgres.database import PostgresDatabase
 from tests.postgres import Address, Databases, Server
-from tests.registry.codes import CLOCK, EAN, code_file, ean_lines, load
+from tests.registry.codes import CLOCK, EAN, HEADER, code_file, ean_lines, load
 
 CODES = ("A1", "A2", "A3")
 STATEMENTS = {
     "look-up": LOOK_UP,
     "tags of a list": FIND_TAGS,
     "page of codes": PAGE_OF_CODES,
+    "codes of a batch in a page": PAGE_OF_BATCH,
     "tags of an import": REGISTERED,
     "codes that are taken over": TAKE_OVER,
     "codes that are dropped": DELETE,
@@ -83,9 +88,35 @@ def cut_place(postgres: Address, url: str) -> None:
     assert found == [(True,)]
 
 
+def noting_times(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return a list to which is added how long every use of the database may take."""
+    times = []
+    session = PostgresDatabase.session
+
+    def noted(database: PostgresDatabase, *, within_s: float) -> AbstractContextManager[PostgresSession]:
+        times.append(within_s)
+        return session(database, within_s=1.2)
+
+    monkeypatch.setattr(PostgresDatabase, "session", noted)
+    return times
+
+
 def position(store: PostgresRegistry, code: str) -> int | None:
     found = store.look_up("main", *EAN, code).code
     return found.position if found else None
+
+
+def noting_rows(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[tuple[Any, ...]]]]:
+    """Return a list to which every statement that is asked is added, with its rows."""
+    asked = []
+    rows = PostgresSession.rows
+
+    def noted(session: PostgresSession, statement: str, bindings: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        asked.append((statement, rows(session, statement, bindings)))
+        return asked[-1][1]
+
+    monkeypatch.setattr(PostgresSession, "rows", noted)
+    return asked
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -120,24 +151,117 @@ def test_a_look_up_is_one_round_trip(
     store: PostgresRegistry, tmp_path: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load(store, tmp_path / "codes.csv", pepper, *ean_lines(*CODES))
-    asked: list[str] = []
-    rows = PostgresSession.rows
-
-    def noted(session: PostgresSession, statement: str, bindings: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
-        asked.append(statement)
-        return rows(session, statement, bindings)
-
-    monkeypatch.setattr(PostgresSession, "rows", noted)
+    asked = noting_rows(monkeypatch)
 
     def trips(*name: str) -> int:
         asked.clear()
         store.look_up("main", *name)
-        assert set(asked) == {LOOK_UP}
+        assert {statement for statement, _ in asked} == {LOOK_UP}
         return len(asked)
 
     assert trips(*EAN, "A1") == 2  # the product is not known yet
     assert [trips(*EAN, code) for code in (*CODES, "UNKNOWN", "")] == [1] * 5
     assert trips("ean13", "unknown", "A1") == 1
+
+
+def test_a_look_up_has_one_time_for_all_that_it_asks(
+    store: PostgresRegistry, tmp_path: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(store, tmp_path / "codes.csv", pepper, *ean_lines(*CODES))
+    times = noting_times(monkeypatch)
+    hours = iter((0.0, 0.5, 0.9))
+    monkeypatch.setattr("scanhook.registry.postgres.time", SimpleNamespace(monotonic=lambda: next(hours)))
+
+    assert store.look_up("main", *EAN, "A1").code is not None
+
+    assert times == pytest.approx([0.7, 0.3])
+
+
+def test_a_product_is_found_within_the_time_of_a_scan(
+    store: PostgresRegistry, tmp_path: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(store, tmp_path / "codes.csv", pepper, *ean_lines(*CODES))
+    times = noting_times(monkeypatch)
+
+    assert store.find_product("main", *EAN) is not None
+
+    assert times == [1.2]
+
+
+def test_a_page_of_batches_is_read_by_as_many_statements_however_long_it_is(
+    store: PostgresRegistry, tmp_path: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [f"{EAN[0]},{EAN[1]},A{number},active,B-{number}" for number in range(7)]
+    load(store, tmp_path / "codes.csv", pepper, *lines, "qrcode,tea,T1,inactive,B-T", header=f"{HEADER},batch")
+    asked = noting_rows(monkeypatch)
+
+    counts = []
+    for limit in (1, 8):
+        asked.clear()
+        found = store.batches(limit=limit)
+        assert [batch.codes for batch in found] == [1] * limit
+        counts.append(len(asked))
+
+    assert counts == [3, 3]
+
+
+def test_of_the_codes_of_a_batch_the_others_stay_on_the_server(
+    store: PostgresRegistry, tmp_path: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [f"{EAN[0]},{EAN[1]},A{number},active,B-{number % 10 // 9}" for number in range(40)]
+    load(store, tmp_path / "codes.csv", pepper, *lines, header=f"{HEADER},batch")
+    monkeypatch.setattr("scanhook.registry.postgres._PAGE_ROWS", 10)
+    everything = list(store.codes())
+    asked = noting_rows(monkeypatch)
+
+    for batch in store.batches():
+        asked.clear()
+        found = list(store.codes(batch))
+        assert found == [each for each in everything if each[2].batch == batch.name]
+        assert len(found) == {"B-0": 36, "B-1": 4}[batch.name]
+        pages = [rows for statement, rows in asked if statement == PAGE_OF_BATCH]
+        assert len(pages) == 5
+        assert sum(map(len, pages)) <= len(found) + 4
+
+
+def test_an_import_that_finds_its_codes_there_does_not_try_to_copy_each_time(
+    store: PostgresRegistry, tmp_path: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes = [f"A{number}" for number in range(40)]
+    path = code_file(tmp_path / "codes.csv", *ean_lines(*codes))
+    for name in ("FIRST_ROWS", "ROWS_MIN", "ROWS_MAX"):
+        monkeypatch.setattr(f"scanhook.registry.loading.{name}", 2)
+    monkeypatch.setattr("scanhook.registry.loading.PAUSE_S", 0.0)
+
+    def stop(what: str, done: int, total: int) -> None:
+        if (what, done) == ("load", total):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_codes(store, path, pepper=pepper, account="main", progress=stop)
+    copies = []
+    copy = PostgresLoader._copy
+
+    def copied(loader: PostgresLoader, session: PostgresSession, rows: Sequence[CodeRow]) -> None:
+        copies.append(len(rows))
+        copy(loader, session, rows)
+
+    monkeypatch.setattr(PostgresLoader, "_copy", copied)
+    report = import_codes(store, path, pepper=pepper, account="main", batch="B-9")
+
+    # 20 transactions, each of which finds its codes there.
+    assert copies == [2, 2]
+    assert report.codes == 40
+    assert [position(store, code) for code in codes] == list(range(1, 41))
+
+
+def test_what_is_said_of_rows_that_hang_in_the_air_is_asked_without_a_subquery_for_each(
+    store: PostgresRegistry,
+) -> None:
+    with store.database.reading() as session:
+        for what, statement in BROKEN.items():
+            ((((plan,),)),) = session.rows(f"EXPLAIN (FORMAT JSON) {statement}")
+            assert "SubPlan" not in [node.get("Parent Relationship") for node in nodes(plan["Plan"])], what
 
 
 def test_what_is_remembered_of_a_product_is_never_trusted(
@@ -197,7 +321,7 @@ def test_a_storage_that_was_moved_or_exchanged_answers_nothing(
     for value, why in (
         (f"1/{'0' * 8}", "now belongs to another pepper"),
         (f"9/{pepper.id}", "made by a newer version"),
-        ("moved/postgresql://there/db", "was moved to postgresql://there/db"),
+        ("copying/sqlite:///there", "is still being filled from sqlite:///there"),
     ):
         sql(url, f"UPDATE meta SET value = '{value}' WHERE name = 'registry'")
         for ask in (

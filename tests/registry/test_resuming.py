@@ -100,13 +100,18 @@ def leave_half(store: RegistryStore, path: Path, pepper: Pepper, *codes: str) ->
 
 
 @pytest.mark.parametrize(
-    ("at", "rows", "phase"),
+    ("url", "at", "rows", "phase"),
     [
-        ("read:60", 0, Phase.READING),
-        ("sort:1", 0, Phase.READING),
-        ("load:2", 2, Phase.LOADING),
-        ("load:6", 6, Phase.LOADING),
+        ("sqlite", "read:60", 0, Phase.READING),
+        ("sqlite", "sort:1", 0, Phase.READING),
+        ("sqlite", "load:2", 2, Phase.LOADING),
+        ("sqlite", "load:6", 6, Phase.LOADING),
+        ("postgresql", "load:2", 2, Phase.LOADING),
+        pytest.param("postgresql", "read:60", 0, Phase.READING, marks=pytest.mark.ordeal),
+        pytest.param("postgresql", "sort:1", 0, Phase.READING, marks=pytest.mark.ordeal),
+        pytest.param("postgresql", "load:6", 6, Phase.LOADING, marks=pytest.mark.ordeal),
     ],
+    indirect=["url"],
 )
 @pytest.mark.usefixtures("small_steps")
 def test_an_import_that_is_killed_leaves_nothing_visible_and_is_finished_by_the_same_command(

@@ -14,7 +14,7 @@ from typing import Any
 import apsw
 import pytest
 
-from scanhook.errors import PepperMismatch, SchemaMismatch, StorageError
+from scanhook.errors import PepperMismatch, SchemaMismatch, StorageError, StorageMoved
 from scanhook.registry import Action, Change, Order, Product, Scope, import_codes
 from scanhook.registry.sql_check import unfinished_imports
 from scanhook.registry.sql_products import FIND_PRODUCT
@@ -498,3 +498,20 @@ def test_what_the_disk_says_is_told_though_it_ends_the_transaction(
         store.look_up("main", *EAN, CODES[0])
     connection.exec_trace = None
     assert store.look_up("main", *EAN, CODES[0]).code is not None
+
+
+def test_a_storage_that_was_moved_answers_nothing(store: SqliteRegistry, tmp_path: Path, pepper: Pepper) -> None:
+    load(store, tmp_path / "codes.csv", pepper, *ean_lines(*CODES))
+    assert store.look_up("main", *EAN, CODES[0]).code is not None
+    with store.database.writing() as session:
+        session.change("INSERT INTO meta (name, value) VALUES ('moved_to', 'postgresql://there/db')")
+
+    for ask in (
+        lambda: store.look_up("main", *EAN, CODES[0]),
+        lambda: store.find_product("main", *EAN),
+        lambda: list(store.codes()),
+        store.probe,
+        store.batches,
+    ):
+        with pytest.raises(StorageMoved, match="was moved to postgresql://there/db"):
+            ask()

@@ -26,9 +26,15 @@ _ASKED = {
     "lock_timeout": "5s",
     # One that is cancelled while it waits for the standby counts as done, although the standby may lack it.
     "statement_timeout": "0",
-    "idle_in_transaction_session_timeout": "60s",
-    # One whose client has gone stops; where the server runs on a system that cannot tell, it says 0 itself.
+    # Whoever stops inside a transaction has locks that scans wait for; none of ours computes for long in one.
+    "idle_in_transaction_session_timeout": "5s",
+    # One whose client has gone stops. A server on a system that cannot tell refuses that, and with it the connection.
     "client_connection_check_interval": "2s",
+    # A machine that vanishes says no farewell: what its sessions hold is free 11 s after its last word.
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "10000",
     # All that a scan needs is found by keys. A plan made while a table was empty must not read all of it later.
     "enable_seqscan": "off",
     "plan_cache_mode": "force_generic_plan",
@@ -36,6 +42,7 @@ _ASKED = {
     "timezone": "UTC",
     "client_min_messages": "warning",
 }
+_ASKED_APART = "-c idle_in_transaction_session_timeout=60s"
 _DEFAULTS = {
     # Of several hosts, the one that is the primary; a standby could only read.
     "target_session_attrs": "read-write",
@@ -82,6 +89,12 @@ class Address:
         said["application_name"] = name if name.startswith(_NAME) else f"{_NAME} {name}".strip()
         conninfo = make_conninfo(**{**_DEFAULTS, **said}, options=options.strip())
         return cls(place=_place(said), conninfo=conninfo)
+
+    @property
+    def conninfo_apart(self) -> str:
+        """For libpq, for work that holds a connection for long and that no scan waits for."""
+        options = conninfo_to_dict(self.conninfo).get("options", "")
+        return make_conninfo(self.conninfo, options=f"{options} {_ASKED_APART}")
 
 
 def _is_torn(said: dict[str, str]) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import time
+import weakref
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -16,7 +18,7 @@ from psycopg.pq import ExecStatus, Format
 from psycopg.types.numeric import Int8BinaryDumper
 
 from scanhook.storage.postgres.columns import COLUMN_DUMPERS
-from scanhook.storage.postgres.wording import Alone, Hung
+from scanhook.storage.postgres.wording import Hung, NotReplicated
 
 __all__ = ["PostgresConnection", "PostgresSession", "adapted", "translated"]
 
@@ -24,6 +26,7 @@ T = TypeVar("T")
 _FOREVER = float("inf")
 _LOOK_UP_S = 0.1
 """So often a wait looks whether its time is over."""
+_CANCEL_S = 0.5
 _BROKEN_OFF = "SyncRepWaitForLSN"
 """Where in PostgreSQL's source the warning comes from that a commit is not on the standby; its words are translated."""
 _PLACES = re.compile(r"'[^']*'|\?(\d*)")
@@ -33,28 +36,36 @@ class PostgresConnection(psycopg.Connection[Any]):
     """Gives up on a server that says nothing, as one does that is stopped, or behind a network that is cut.
 
     :ivar until: when, by ``time.monotonic``.
+    :ivar cancels: whether a statement that is given up is cancelled: never one whose effect matters, as a commit that
+        is cancelled while it waits for the standby stays on the primary alone.
+    :ivar server: where it leads to, also when it is closed.
     """
 
     until: float = _FOREVER
-    _alone: bool = False
+    cancels: bool = False
+    server: tuple[str, int] | None = None
+    _not_replicated: bool = False
 
     def wait(self, gen: PQGen[T], interval: float = _LOOK_UP_S, timeout: float | None = None) -> T:
         """Wait for the server, in every statement's place."""
         try:
             result = super().wait(_bounded(gen, self.until), min(interval, _LOOK_UP_S), timeout)
         except Hung:
+            if self.cancels and psycopg.capabilities.has_cancel_safe():  # the older way may hang itself
+                with suppress(psycopg.Error):
+                    self.cancel_safe(timeout=_CANCEL_S)
             # What psycopg would do to bring it back into order only hides that the server hung.
             self.close()
             raise
-        if self._alone:
+        if self._not_replicated:
             # PostgreSQL calls that a success.
-            self._alone = False
-            raise Alone("the commit did not wait for the standby")
+            self._not_replicated = False
+            raise NotReplicated("the commit did not wait for the standby")
         return result
 
-    def heed(self, notice: Diagnostic) -> None:
-        """Take notice of what the server says beside its answers."""
-        self._alone = self._alone or notice.source_function == _BROKEN_OFF
+    def note_notice(self, notice: Diagnostic) -> None:
+        """Note what the server says beside its answers."""
+        self._not_replicated = self._not_replicated or notice.source_function == _BROKEN_OFF
 
 
 def _bounded(gen: PQGen[T], until: float) -> PQGen[T]:
@@ -138,7 +149,14 @@ class _WholeNumber(adapt.Loader):
 def adapted(connection: PostgresConnection) -> None:
     """Let a connection speak as the tables do."""
     connection.cursor_factory = RawCursor
-    connection.add_notice_handler(connection.heed)
+    connection.server = connection.info.hostaddr, connection.info.port
+    known = weakref.ref(connection)  # or it would keep itself alive, when everybody has forgotten it
+
+    def note(notice: Diagnostic) -> None:
+        if (noting := known()) is not None:
+            noting.note_notice(notice)
+
+    connection.add_notice_handler(note)
     dumpers: tuple[tuple[type, type[adapt.Dumper]], ...] = ((int, _Int), (bool, _Bool), *COLUMN_DUMPERS)
     for kind, dumper in dumpers:
         connection.adapters.register_dumper(kind, dumper)

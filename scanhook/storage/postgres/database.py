@@ -9,10 +9,10 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import NoReturn, TypeVar
 
 import psycopg
-from psycopg_pool import PoolTimeout, TooManyRequests
+from psycopg_pool import PoolTimeout
 
-from scanhook.errors import PepperMismatch, SchemaMismatch, StorageError, StorageMoved
-from scanhook.storage.database import Session, filling, moved
+from scanhook.errors import PepperMismatch, SchemaMismatch, StorageError
+from scanhook.storage.database import Session, filling
 from scanhook.storage.pepper import Pepper
 from scanhook.storage.postgres.address import Address
 from scanhook.storage.postgres.connection import PostgresConnection, PostgresSession
@@ -23,7 +23,10 @@ from scanhook.storage.postgres.wording import is_lost, wording
 __all__ = ["LOCK_CLASS", "READ_S", "ROOMS", "SCAN_S", "PostgresDatabase"]
 
 SCAN_S = 1.2
-"""For whatever a scan waits for: two of them, and the way there and back, lie within the 3 s of a scan."""
+"""For each thing that a scan waits for: the look-up and the record, and with a verifier also the recall before them.
+
+Two of them lie within the 3 s of a scan; all that it waits for has an end of its own, in the door's waiting room.
+"""
 READ_S = 30.0
 """For what staff ask, and for changes."""
 LOCK_CLASS = 0x5CA9
@@ -148,7 +151,7 @@ class PostgresDatabase:
 
         :param call: gets the seconds that it has. It may be run twice: also where it had committed, and only the
             answer was lost.
-        :param within_s: the time for both.
+        :param within_s: the time for both: the second gets what is left of it.
         :raises StorageError: when the second was lost too, or no time is left; and for whatever else the call raises.
         """
         until = time.monotonic() + within_s
@@ -174,8 +177,6 @@ class PostgresDatabase:
 
     def _complain(self, found: str) -> NoReturn:
         version, _, rest = found.partition("/")
-        if version == "moved":
-            raise StorageMoved(moved(self.name, rest))
         if version == FILLING:
             raise StorageError(filling(self.name, rest))
         if not version.isdecimal():
@@ -220,4 +221,4 @@ def _roll_back(connection: PostgresConnection) -> None:
 def _has_lost(error: StorageError) -> bool:
     cause = error.__cause__
     # That no connection came free is no loss: whoever waits longer only makes it worse.
-    return isinstance(cause, psycopg.Error) and not isinstance(cause, PoolTimeout | TooManyRequests) and is_lost(cause)
+    return isinstance(cause, psycopg.Error) and not isinstance(cause, PoolTimeout) and is_lost(cause)

@@ -26,11 +26,6 @@ _LOOK_S = 2.0
 """For finding out whether the connection lives, and for giving the lock back."""
 _WORK_S = 5.0
 """For everything else."""
-# The server asks for a sign of life after 5 s, and again every 2 s; what it has sent must be taken within 10 s.
-_SIGNS_OF_LIFE = """
-SELECT set_config('tcp_keepalives_idle', '5', false), set_config('tcp_keepalives_interval', '2', false),
-  set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', '10000', false)
-"""
 _READ = "SELECT text FROM leases WHERE name = ?"
 _WRITE = "INSERT INTO leases (name, text) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET text = excluded.text"
 
@@ -57,13 +52,10 @@ class PostgresLease:
             taken = False
             try:
                 taken = session.value("SELECT pg_try_advisory_lock(?)", (_number(name),))
-                if taken:
-                    session.rows(_SIGNS_OF_LIFE)
-                    return cls(connection, name=name, place=address.place)
             finally:
                 if not taken:
                     connection.close()
-        return None
+        return cls(connection, name=name, place=address.place) if taken else None
 
     @staticmethod
     def peek(address: Address, name: str, *, connections: int) -> str:

@@ -2,6 +2,10 @@
 
 While the server is away, whoever asks is refused at once, and a thread finds out every quarter of a second whether it
 is back: scans that cannot be judged must not pile up.
+
+A server that did not answer one statement in time is in doubt, and nobody gets at it, until that thread has had a
+commit confirmed. Where the statement was slow by itself, that takes milliseconds. Where commits wait for a standby that
+is away, each that was given up still holds a process of the server's: there must not be more and more of them.
 """
 
 from __future__ import annotations
@@ -22,13 +26,20 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from scanhook.errors import StorageError
 from scanhook.storage.postgres.address import Address
 from scanhook.storage.postgres.connection import PostgresConnection, adapted
-from scanhook.storage.postgres.wording import Hung, is_lost, sentence, wording
+from scanhook.storage.postgres.wording import Hung, NotConfirmed, is_lost, sentence, wording
 
 __all__ = ["CONNECT_WAIT_S", "Connections"]
 
 CONNECT_WAIT_S = 1.0
 """How long one waits for a connection that is free."""
 _LOOK_EVERY_S = 0.25
+_DOUBT_S = 0.5
+"""So long a server that is in doubt has for its proof before it counts as away."""
+_PROOF_S = 1.2
+"""So long one commit is waited for; then it is cancelled, and another connection made: perhaps to a new primary."""
+# A commit waits for the standby only when it has written something; no table has to be there for that.
+_PROOF = "SELECT pg_logical_emit_message(true, 'scanhook', '')"
+_LOOK_OUT = "scanhook-looks-out"
 _SHARED: dict[tuple[str, int], Connections] = {}
 _SHARED_LOCK = threading.Lock()
 
@@ -38,15 +49,12 @@ logging.getLogger("psycopg").setLevel(logging.ERROR)  # what it warns of, whoeve
 class Connections:
     """See :meth:`shared`."""
 
+    _pool: ConnectionPool[PostgresConnection] | None
+
     def __init__(self, address: Address, *, most: int) -> None:
         self._address = address
         self._most = most
-        self._users: set[int] = set()
-        self._lock = threading.Lock()
-        self._pool: ConnectionPool[PostgresConnection] | None = None
-        self._why: psycopg.Error | None = None
-        self._looks = False
-        self._opened_ones: WeakSet[PostgresConnection] = WeakSet()
+        self.forget()
 
     @classmethod
     def shared(cls, address: Address, *, most: int) -> Connections:
@@ -63,20 +71,21 @@ class Connections:
 
         :param user: keeps the connections open until its :meth:`leave`.
         :param within_s: the time for all that is done in the block.
-        :raises StorageError: when there is none to have; and for whatever psycopg raises in the block.
+        :raises StorageError: when there is none to have, or the user has left; and for whatever psycopg raises in the
+            block.
         """
         with wording(self._address.place):
             until = time.monotonic() + within_s
             pool = self._opened(user)
-            connection = self._whole(pool, min(within_s, CONNECT_WAIT_S))
+            connection = self._usable(pool, max(0.0, min(within_s, CONNECT_WAIT_S)))
             connection.until = until
             try:
                 yield connection
             except psycopg.Error as error:
-                if is_lost(error) or connection.broken:
-                    self._lose(pool, connection)
                 if isinstance(error, Hung):
-                    self._why = error  # the others need not find out for themselves
+                    self._doubt(pool, error, connection)  # the others need not find out for themselves
+                elif is_lost(error) or connection.broken:
+                    self._lose(pool, connection)
                 raise
             finally:
                 connection.until = float("inf")
@@ -94,15 +103,16 @@ class Connections:
                 connection.close()
 
     def connect(self) -> PostgresConnection:
-        """Open a connection of one's own; psycopg's errors come out as they are."""
-        connection = PostgresConnection.connect(self._address.conninfo, autocommit=True)
+        """Open a connection of one's own, that no scan waits for; psycopg's errors come out as they are."""
+        connection = PostgresConnection.connect(self._address.conninfo_apart, autocommit=True)
         adapted(connection)
         return connection
 
     def leave(self, user: object) -> None:
-        """Need no connection any more; the last one closes them all."""
+        """Need no connection any more, in this process; the last one closes them all."""
         with self._lock:
-            self._users.discard(id(user))
+            self._users.discard(user)
+            self._left.add(user)
             pool = None if self._users else self._pool
             if pool is not None:
                 self._pool = None
@@ -111,12 +121,23 @@ class Connections:
 
     def forget(self) -> None:
         """Let go of everything, after a fork: a connection must not be used on its far side."""
-        self._lock, self._pool, self._users, self._why = threading.Lock(), None, set(), None
-        self._looks, self._opened_ones = False, WeakSet()
+        self._lock = threading.Lock()
+        self._pool = None
+        self._users: WeakSet[Any] = WeakSet()
+        self._left: WeakSet[Any] = WeakSet()
+        self._opened_ones: WeakSet[PostgresConnection] = WeakSet()
+        self._looks = self._is_away = False
+        self._why: psycopg.Error | None = None
+        self._hung: Hung | None = None
+        self._hung_at = 0.0
+        self._hung_server: tuple[str, int] | None = None
+        self._proved = threading.Event()
 
     def _opened(self, user: object) -> ConnectionPool[PostgresConnection]:
         with self._lock:
-            self._users.add(id(user))
+            if user in self._left:
+                raise StorageError(f"{self._address.place} is closed here: the process is stopping")
+            self._users.add(user)
             if self._pool is None:
                 self._pool = self._open()
             return self._pool
@@ -145,6 +166,9 @@ class Connections:
         class Watched(PostgresConnection):
             @classmethod
             def connect(cls, conninfo: str = "", **options: Any) -> Any:
+                if ours._is_away and threading.current_thread().name != _LOOK_OUT:
+                    # The pool tries twice, whatever it is told, and each try may take seconds.
+                    raise Hung("the server is away")
                 try:
                     opened = super().connect(conninfo, **options)
                 except psycopg.Error as error:
@@ -157,16 +181,20 @@ class Connections:
 
         return Watched
 
-    def _whole(self, pool: ConnectionPool[PostgresConnection], wait_s: float) -> PostgresConnection:
+    def _usable(self, pool: ConnectionPool[PostgresConnection], wait_s: float) -> PostgresConnection:
         """Take a connection that was not cut while it lay in the pool, as far as that can be seen without asking."""
         connection = self._taken(pool, wait_s)
-        if _has_word(connection):
+        if _has_unread_bytes(connection):
             self._lose(pool, connection)
             pool.putconn(connection)
             connection = self._taken(pool, wait_s)
         return connection
 
     def _taken(self, pool: ConnectionPool[PostgresConnection], wait_s: float) -> PostgresConnection:
+        if self._hung is not None:
+            self._look_out(pool)
+            if not self._proved.wait(max(0.0, self._hung_at + _DOUBT_S - time.monotonic())):
+                raise self._refusal()
         # Where the server only has no room for more, those that are open go on.
         if self._why is not None and not self._any_open():
             self._look_out(pool)
@@ -180,30 +208,62 @@ class Connections:
                 raise Hung("the server did not answer in time") from None
             raise
 
+    def _doubt(self, pool: ConnectionPool[PostgresConnection], hung: Hung, connection: PostgresConnection) -> None:
+        """Let nobody get at the server until it has confirmed a commit."""
+        with self._lock:
+            if self._hung is None:
+                self._proved.clear()
+                self._hung_at, self._hung_server = time.monotonic(), connection.server
+                self._hung = hung
+        self._look_out(pool)
+
     def _look_out(self, pool: ConnectionPool[PostgresConnection]) -> None:
         """Let a thread find out when the server is back, unless one does."""
         with self._lock:
             if self._looks:
                 return
             self._looks = True
-        threading.Thread(target=self._look, args=(pool,), name="scanhook-looks-out", daemon=True).start()
+        threading.Thread(target=self._look, args=(pool,), name=_LOOK_OUT, daemon=True).start()
 
     def _look(self, pool: ConnectionPool[PostgresConnection]) -> None:
         try:
-            while self._why is not None and not pool.closed:
+            while (self._why is not None or self._hung is not None) and not pool.closed:
                 try:
-                    pool.connection_class.connect(self._address.conninfo).close()
-                except psycopg.Error:
-                    time.sleep(_LOOK_EVERY_S)
+                    connection = pool.connection_class.connect(self._address.conninfo, autocommit=True)
+                    self._prove(pool, connection)
+                except psycopg.Error as error:
+                    self._is_away = True
+                    if isinstance(error, NotConfirmed):
+                        self._hung = error
+                    else:
+                        time.sleep(_LOOK_EVERY_S)
         finally:
-            self._looks = False
+            self._looks = self._is_away = False
+
+    def _prove(self, pool: ConnectionPool[PostgresConnection], connection: PostgresConnection) -> None:
+        """Have a commit confirmed, if the server is in doubt.
+
+        :raises NotConfirmed: when it is not.
+        """
+        try:
+            adapted(connection)
+            if self._hung is not None:
+                _commit(connection)
+                was_away, self._is_away = self._is_away, False
+                if was_away or connection.server != self._hung_server:
+                    pool.drain()  # they lead to a server that hung, or to one that was the primary
+                with self._lock:
+                    self._hung = None
+                    self._proved.set()
+        finally:
+            connection.close()
 
     def _any_open(self) -> bool:
         with self._lock:
             return not all(connection.closed for connection in self._opened_ones)
 
     def _refusal(self) -> StorageError:
-        why = self._why
+        why = self._why or self._hung
         said = "try again" if why is None else sentence(why)
         return StorageError(f"{self._address.place}: {said}")
 
@@ -213,14 +273,34 @@ class Connections:
         pool.drain()
 
 
-def _has_word(connection: PostgresConnection) -> bool:
-    """Tell whether the server has said something unasked: most likely its farewell."""
+def _commit(connection: PostgresConnection) -> None:
+    """Commit something that changes nothing.
+
+    :raises NotConfirmed: when the server does not confirm it in time.
+    """
+    connection.until, connection.cancels = time.monotonic() + _PROOF_S, True
+    try:
+        connection.execute(_PROOF.encode())
+    except Hung:
+        raise NotConfirmed("the server confirms no commit") from None
+    except psycopg.Error as error:
+        if is_lost(error):
+            raise
+        # It answers. What else is wrong, those who ask are told.
+
+
+def _has_unread_bytes(connection: PostgresConnection) -> bool:
+    """Tell whether the server has said something unasked, most likely its farewell; or nothing can come any more."""
+    if connection.closed:
+        return True
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
     return bool(poll.poll(0))
 
 
 def _forget_all() -> None:
+    global _SHARED_LOCK  # noqa: PLW0603  (another thread may have held it when the process was forked)
+    _SHARED_LOCK = threading.Lock()
     for connections in _SHARED.values():
         connections.forget()
 

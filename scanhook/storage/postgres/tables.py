@@ -13,8 +13,8 @@ from typing import Any
 
 from psycopg import ClientCursor, errors, sql
 
-from scanhook.errors import PepperMismatch, Refused, SchemaMismatch, StorageError, StorageMoved
-from scanhook.storage.database import filling, moved
+from scanhook.errors import PepperMismatch, Refused, SchemaMismatch, StorageError
+from scanhook.storage.database import filling
 from scanhook.storage.pepper import Pepper
 from scanhook.storage.postgres.address import SCHEMA, Address
 from scanhook.storage.postgres.connection import PostgresConnection, PostgresSession
@@ -46,8 +46,14 @@ VERSION_MIN = 14
 """Of the server: older ones cannot tell that a client has gone."""
 MIGRATION_S = 86_400.0
 """For making and upgrading tables; a migration may write every row anew."""
-OURS = "starts_with(application_name, 'scanhook') AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
-"""Which rows of ``pg_stat_activity`` are scanhook's, on whatever machine, but for the one that asks."""
+OURS = (
+    "starts_with(application_name, 'scanhook') AND coalesce(backend_type, 'client backend') = 'client backend' "
+    "AND pid <> pg_backend_pid()"
+)
+"""Which rows of ``pg_stat_activity`` are scanhook's, on whatever machine, but for the one that asks.
+
+Of the sessions of login roles that we are no member of, neither ``backend_type`` nor ``client_addr`` can be seen.
+"""
 
 _MAKING = 0x5CA9_4D4B
 _META = f"""
@@ -57,7 +63,8 @@ CREATE TABLE {SCHEMA}.meta (
 )
 """
 _OTHERS = f"""
-SELECT coalesce(host(client_addr), 'the server''s own machine'), count(*) FROM pg_stat_activity
+SELECT CASE WHEN backend_type IS NULL THEN 'where ' || usename || ' logs in'
+  ELSE coalesce(host(client_addr), 'the server''s own machine') END, count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND {OURS} GROUP BY 1 ORDER BY 1
 """
 
@@ -89,10 +96,7 @@ def check_tables(connection: PostgresConnection, *, room: str, package: str, pep
     """
     check_server(connection, place)
     check_pepper(connection, pepper, place)
-    try:
-        version, ours = kept_version(connection, room, place), len(schema_of(package))
-    except StorageMoved:
-        return  # every use of it says so, and is answered "try again": a service need not stop
+    version, ours = kept_version(connection, room, place), len(schema_of(package))
     if version != ours:
         raise SchemaMismatch(misfit(place, version, ours))
 
@@ -122,7 +126,6 @@ def upgrade_tables(address: Address, *, pepper: Pepper) -> dict[str, tuple[int, 
     :raises Refused: when something is to do, and another process of scanhook's is connected.
     :raises PepperMismatch: when the storage was made with another pepper.
     :raises SchemaMismatch: when a newer version made it.
-    :raises StorageMoved: when it was moved away.
     :raises StorageError: when it cannot be reached, read or written.
     """
     with _migrating(address) as connection:
@@ -266,13 +269,10 @@ def check_pepper(connection: PostgresConnection, pepper: Pepper, place: str) -> 
 def kept_version(connection: PostgresConnection, room: str, place: str) -> int:
     """Return the version of a room's tables.
 
-    :raises StorageMoved: when the storage was moved away.
-    :raises StorageError: when there are none.
+    :raises StorageError: when there are none, or they are still being filled.
     """
     found = note_of(connection, room) or ""
     version, _, rest = found.partition("/")
-    if version == "moved":
-        raise StorageMoved(moved(place, rest))
     if version == FILLING:
         raise StorageError(filling(place, rest))
     if not version.isdecimal():

@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
 from psycopg import errors
-from psycopg_pool import PoolTimeout, TooManyRequests
+from psycopg_pool import PoolTimeout
 
 from scanhook.errors import StorageError
 
-__all__ = ["Alone", "Hung", "is_lost", "sentence", "wording"]
+__all__ = ["Hung", "NotConfirmed", "NotReplicated", "is_lost", "sentence", "wording"]
 
 
 class Hung(psycopg.OperationalError):
     """The server did not answer in time; nobody knows what became of the statement."""
 
 
-class Alone(psycopg.OperationalError):
+class NotConfirmed(Hung):
+    """The server answers, but confirms no commit: most often, the standby that commits wait for is away."""
+
+
+class NotReplicated(psycopg.OperationalError):
     """Somebody broke off a commit's wait for the standby: it is on the primary, and nobody knows where else."""
 
 
 # The first that fits.
 _REMEDIES: tuple[tuple[type[Exception], str], ...] = (
+    (NotConfirmed, "the server confirms no commit: does the standby run that it waits for, and is its disk in order?"),
     (Hung, "the server did not answer in time: is it overloaded, or the network cut?"),
-    (Alone, "a commit's wait for the standby was broken off: look at the standby, and whether the change is made"),
-    (TooManyRequests, "too many requests wait for a connection: try again"),
+    (NotReplicated, "a commit's wait for the standby was broken off: look at the standby, and whether it is made"),
     (PoolTimeout, "no connection became free in time: try again, or raise `[storage] connections`"),
-    (errors.TooManyConnections, "the server has no connection left: raise max_connections, or lower our `connections`"),
     (errors.DiskFull, "the server's disk is full: make room on it"),
     (errors.ReadOnlySqlTransaction, "the server only reads: it is no primary (any more)"),
     (errors.LockNotAvailable, "it is busy with another write: try again"),
@@ -37,10 +41,6 @@ _REMEDIES: tuple[tuple[type[Exception], str], ...] = (
     (errors.DeadlockDetected, "two writes were in each other's way: try again"),
     (errors.SerializationFailure, "two writes were in each other's way: try again"),
     (errors.InsufficientPrivilege, "scanhook's user may not do this: give it all rights on the schema `scanhook`"),
-    (errors.InvalidCatalogName, "there is no such database: make it with `createdb`"),
-    (errors.InvalidPassword, "the server refuses scanhook's user or password"),
-    (errors.InvalidAuthorizationSpecification, "the server refuses scanhook's user"),
-    (errors.CannotConnectNow, "the server is starting or stopping: try again"),
     (errors.AdminShutdown, "the server was stopped: try again"),
     (errors.CrashShutdown, "the server has crashed and restarts: try again"),
     (errors.UndefinedTable, "a table is missing: restore the database from a backup, or see `scanhook storage check`"),
@@ -85,7 +85,7 @@ _AT_SERVER = re.compile(r"^connection (?:failed|is bad|timeout expired): (?:conn
 
 @contextmanager
 def wording(place: str) -> Iterator[None]:
-    """Turn an error of psycopg's into a :class:`StorageError`.
+    """Turn an error of psycopg's, or of what it makes bindings of, into a :class:`StorageError`.
 
     :param place: the database, without a password.
     """
@@ -93,11 +93,14 @@ def wording(place: str) -> Iterator[None]:
         yield
     except psycopg.Error as error:
         raise StorageError(f"{place}: {sentence(error)}") from error
+    except (OverflowError, struct.error, UnicodeEncodeError) as error:
+        # The error itself quotes the value.
+        raise StorageError(f"{place} cannot hold a value: a number is too large, or a text is no Unicode") from error
 
 
 def is_lost(error: psycopg.Error) -> bool:
     """Tell whether the connection is of no use any more: the server has gone, hangs, or is no primary now."""
-    gone = (errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow, errors.ReadOnlySqlTransaction, Hung)
+    gone = (errors.AdminShutdown, errors.CrashShutdown, errors.ReadOnlySqlTransaction, Hung)
     if isinstance(error, gone):
         return True
     return isinstance(error, psycopg.OperationalError) and error.sqlstate is None

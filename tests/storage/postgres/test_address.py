@@ -60,7 +60,9 @@ def test_a_url_without_a_database_is_refused() -> None:
 def test_what_scanhook_stands_on_is_asked_of_every_connection(empty_database: str) -> None:
     weaker = "-csynchronous_commit%3Doff%20-csearch_path%3Dpublic%20-cdefault_transaction_isolation%3Dserializable"
     address = Address.parse(f"{empty_database}?options={weaker}%20-cwork_mem%3D8MB")
-    names = ("synchronous_commit", "search_path", "default_transaction_isolation", "lock_timeout", "timezone", "jit")
+    names = ["synchronous_commit", "search_path", "default_transaction_isolation", "lock_timeout", "timezone", "jit"]
+    names += ["idle_in_transaction_session_timeout"]
+    names += [f"tcp_{name}" for name in ("keepalives_idle", "keepalives_interval", "user_timeout")]
     with psycopg.connect(address.conninfo, autocommit=True) as connection:
         found = {name: connection.execute(f"SHOW {name}".encode()).fetchall()[0][0] for name in (*names, "work_mem")}
     assert found == {
@@ -71,7 +73,18 @@ def test_what_scanhook_stands_on_is_asked_of_every_connection(empty_database: st
         "timezone": "UTC",
         "jit": "off",
         "work_mem": "8MB",
+        "idle_in_transaction_session_timeout": "5s",
+        "tcp_keepalives_idle": "5",
+        "tcp_keepalives_interval": "2",
+        "tcp_user_timeout": "10000",
     }
+
+
+def test_work_that_no_scan_waits_for_may_idle_longer_and_is_asked_for_the_rest(empty_database: str) -> None:
+    with psycopg.connect(Address.parse(empty_database).conninfo_apart, autocommit=True) as connection:
+        assert connection.execute("SHOW idle_in_transaction_session_timeout").fetchall() == [("1min",)]
+        assert connection.execute("SHOW synchronous_commit").fetchall() == [("on",)]
+        assert connection.execute("SHOW search_path").fetchall() == [("scanhook",)]
 
 
 def test_what_the_url_says_of_the_way_there_holds() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -9,7 +10,7 @@ from scanhook.errors import StorageError
 from scanhook.storage.postgres.address import Address
 from scanhook.storage.postgres.connection import PostgresSession, translated
 from scanhook.storage.postgres.pool import Connections
-from scanhook.storage.postgres.wording import Hung
+from scanhook.storage.postgres.wording import Hung, NotReplicated
 from tests.postgres import Address as Postgres
 from tests.postgres import Server
 
@@ -77,6 +78,27 @@ def test_an_answer_that_is_there_counts_even_if_the_time_is_over(session: Postgr
 def test_a_server_that_answers_in_time_is_waited_for(session: PostgresSession) -> None:
     session.connection.until = time.monotonic() + 60
     assert session.rows("SELECT pg_sleep(0.3)") == [("",)]
+
+
+@pytest.mark.ordeal
+def test_a_commit_whose_wait_for_the_standby_is_broken_off_is_no_success() -> None:
+    """By the name of a function of PostgreSQL's: when this fails with a new version, the function has another name."""
+    break_off = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    with (
+        Server.start(in_memory=True) as server,
+        server.standby("b") as standby,
+        Connections(Address.parse(server.url()), most=1).apart(within_s=60) as connection,
+    ):
+        connection.execute("SELECT pg_logical_emit_message(true, 'test', 'before')")
+        standby.pause()
+        with ThreadPoolExecutor(1) as thread:
+            commit = thread.submit(connection.execute, "SELECT pg_logical_emit_message(true, 'test', 'alone')")
+            while not commit.done():
+                server.sql(break_off)
+        with pytest.raises(NotReplicated):
+            commit.result()
+        assert connection.execute("SELECT 1").fetchall() == [(1,)]
+        standby.resume()
 
 
 @pytest.mark.ordeal

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -7,9 +8,10 @@ from contextlib import closing
 import psycopg
 import pytest
 
-from scanhook.errors import PepperMismatch, SchemaMismatch, StorageError, StorageMoved
+from scanhook.errors import PepperMismatch, SchemaMismatch, StorageError
 from scanhook.storage import Pepper
 from scanhook.storage.postgres.address import Address
+from scanhook.storage.postgres.columns import Column, Texts, Whole
 from scanhook.storage.postgres.database import PostgresDatabase
 from tests.postgres import Databases
 
@@ -104,11 +106,6 @@ def test_writers_of_a_room_are_alone_and_those_of_other_rooms_are_not_kept(
 
 
 SPOILS: dict[str, tuple[str, type[StorageError], str]] = {
-    "moved": (
-        "UPDATE scanhook.meta SET value = 'moved/postgresql://new/brand' WHERE name = 'registry'",
-        StorageMoved,
-        r"was moved to postgresql://new/brand: let `\[storage\] url` in the settings name the new one, and restart",
-    ),
     "upgraded": (
         "UPDATE scanhook.meta SET value = replace(value, '1/', '99/') WHERE name = 'registry'",
         SchemaMismatch,
@@ -161,7 +158,37 @@ def test_a_hang_inside_a_transaction_is_told_as_such(database: PostgresDatabase)
         session.value("SELECT pg_sleep(60)")
 
 
-def test_it_can_be_closed_and_used_again(database: PostgresDatabase) -> None:
+def test_it_can_be_closed_and_is_used_no_more(database: PostgresDatabase) -> None:
     database.close()
     database.close()
-    assert notes(database) == []
+    with pytest.raises(StorageError, match="is closed here"):
+        notes(database)
+
+
+def test_what_was_closed_before_a_fork_can_be_used_after_it(database: PostgresDatabase) -> None:
+    database.close()
+    child = os.fork()
+    if child == 0:
+        try:
+            os._exit(7 if notes(database) == [] else 1)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
+@pytest.mark.parametrize("value", [2**63, -(2**63) - 1, "\ud800", "a\0b"])
+def test_a_value_that_no_table_can_hold_is_refused(database: PostgresDatabase, value: object) -> None:
+    with pytest.raises(StorageError) as refused, database.reading() as session:
+        session.value("SELECT ?", (value,))
+    assert repr(value) not in str(refused.value)
+    with database.reading() as session:
+        assert session.value("SELECT 1") == 1
+
+
+@pytest.mark.parametrize(("column", "value"), [(Whole, 2**63), (Texts, "\ud800")])
+def test_a_column_with_a_value_that_no_table_can_hold_is_refused(
+    database: PostgresDatabase, column: type[Column], value: object
+) -> None:
+    said = "cannot hold a value: a number is too large, or a text is no Unicode"
+    with pytest.raises(StorageError, match=said), database.reading() as session:
+        session.value("SELECT ?", (column([value]),))

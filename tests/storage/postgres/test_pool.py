@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import gc
 import os
 import re
 import socket
 import threading
+import time
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,9 +23,16 @@ from tests.postgres import GUARDED, PASSWORD, Server
 from tests.postgres import Address as Postgres
 from tests.serving import free_port
 
-USER = object()
+
+class User:
+    """Somebody who uses connections."""
+
+
+USER = User()
 OPEN = """
 SELECT count(*) FROM pg_stat_activity WHERE application_name = 'scanhook {}' AND backend_type = 'client backend'"""
+OURS = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'waiting'"
+COMMITTED = b"SELECT pg_logical_emit_message(true, 'test', '')"
 CUT = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'scanhook {}'"
 
 
@@ -39,6 +49,15 @@ def pid(connections: Connections) -> int:
     """Return the process that serves us, at the server."""
     with connections.connection(user=USER, within_s=30) as connection:
         return int(PostgresSession(connection).value("SELECT pg_backend_pid()"))
+
+
+def both(connections: Connections) -> set[int]:
+    """Return the processes that serve two at the same time."""
+    with (
+        connections.connection(user=USER, within_s=30) as one,
+        connections.connection(user=USER, within_s=30) as other,
+    ):
+        return {connection.info.backend_pid for connection in (one, other)}
 
 
 def refused(connections: Connections, *, within_s: float = 30, statement: str = "SELECT 1") -> str:
@@ -83,7 +102,7 @@ def test_whoever_waits_too_long_for_one_is_told_to_try_again(postgres: Postgres)
 
 
 def test_they_are_closed_when_the_last_user_has_left(postgres: Postgres) -> None:
-    connections, first, second = Connections(Address.parse(named(postgres.url(), "leaver")), most=1), object(), object()
+    connections, first, second = Connections(Address.parse(named(postgres.url(), "leaver")), most=1), User(), User()
     for user in (first, second, first):
         with connections.connection(user=user, within_s=30):
             pass
@@ -93,8 +112,57 @@ def test_they_are_closed_when_the_last_user_has_left(postgres: Postgres) -> None
     connections.leave(second)
     while postgres.sql(OPEN.format("leaver")) != [(0,)]:
         pass
+    assert pid(connections)  # whoever comes anew
+    connections.leave(USER)
+
+
+def test_whoever_has_left_gets_none_any_more_except_after_a_fork(postgres: Postgres) -> None:
+    connections = Connections(Address.parse(postgres.url()), most=1)
     assert pid(connections)
     connections.leave(USER)
+    assert refused(connections).endswith(" is closed here: the process is stopping")
+    connections.forget()
+    assert pid(connections)
+    connections.leave(USER)
+
+
+def test_a_user_that_is_forgotten_is_no_user(postgres: Postgres) -> None:
+    connections, gone = Connections(Address.parse(named(postgres.url(), "forgotten")), most=1), User()
+    with connections.connection(user=gone, within_s=30):
+        pass
+    assert pid(connections)
+    del gone
+    connections.leave(USER)
+    while postgres.sql(OPEN.format("forgotten")) != [(0,)]:
+        pass
+
+
+def test_a_connection_that_everybody_has_forgotten_is_gone(postgres: Postgres) -> None:
+    connection = Connections(Address.parse(postgres.url()), most=1).connect()
+    forgotten = weakref.ref(connection)
+    connection.close()
+    gc.collect()
+    gc.disable()
+    try:
+        del connection
+        assert forgotten() is None
+    finally:
+        gc.enable()
+
+
+def test_a_connection_that_was_closed_in_the_pool_is_given_back(postgres: Postgres) -> None:
+    with pooled(postgres.url(), most=1) as connections:
+        with connections.connection(user=USER, within_s=30) as connection:
+            pass
+        connection.close()
+        assert pid(connections)
+
+
+def test_one_that_hangs_takes_no_other_with_it_and_nobody_is_refused(postgres: Postgres) -> None:
+    with pooled(postgres.url(), most=2) as connections:
+        before = both(connections)
+        assert "did not answer in time" in refused(connections, within_s=0.15, statement="SELECT pg_sleep(60)")
+        assert len(before & both(connections)) == 1
 
 
 def test_what_a_block_left_open_is_rolled_back(empty_database: str) -> None:
@@ -211,6 +279,42 @@ def test_a_password_is_in_no_sentence_and_no_picture_of_them(postgres: Postgres)
             for told in (*sentences, repr(connections), repr(vars(connections))):
                 assert PASSWORD not in told
                 assert quote(PASSWORD, safe="") not in told
+
+
+@pytest.mark.ordeal
+def test_while_the_standby_is_away_no_more_and_more_processes_wait_for_it() -> None:
+    with Server.start(in_memory=True) as server, server.standby("b") as standby, ThreadPoolExecutor(6) as threads:
+        server.sql("CREATE DATABASE waiting OWNER scanhook")
+        with pooled(server.url("waiting"), most=6) as connections:
+            assert pid(connections)
+            standby.pause()
+            ends_at = time.monotonic() + 8
+            said = {
+                why for found in threads.map(lambda _: _commits_until(connections, ends_at), range(6)) for why in found
+            }
+            assert any("the server confirms no commit: does the standby run that it waits for" in why for why in said)
+            ((backends,),) = server.sql(OURS)
+            assert backends <= 6 + 6 + 2  # those that were given up, those in the pool, and the one that looks out
+            standby.resume()
+            resumed_at = time.monotonic()
+            while _commits_until(connections, 0):
+                pass
+            assert time.monotonic() < resumed_at + 1
+            while server.sql(OURS)[0][0] > 6:
+                pass
+
+
+def _commits_until(connections: Connections, ends_at: float) -> set[str]:
+    """Commit at least once, and return why that was refused."""
+    said = set()
+    while True:
+        try:
+            with connections.connection(user=USER, within_s=1.2) as connection:
+                connection.execute(COMMITTED)
+        except StorageError as error:
+            said.add(str(error))
+        if time.monotonic() >= ends_at:
+            return said
 
 
 @pytest.mark.ordeal

@@ -7,7 +7,7 @@ from contextlib import closing
 import psycopg
 import pytest
 
-from scanhook.errors import PepperMismatch, Refused, SchemaMismatch, StorageError, StorageMoved
+from scanhook.errors import PepperMismatch, Refused, SchemaMismatch, StorageError
 from scanhook.storage import Pepper
 from scanhook.storage.postgres import tables
 from scanhook.storage.postgres.address import Address
@@ -133,8 +133,7 @@ def test_a_migration_that_fails_changes_nothing(storage: str, pepper: Pepper, mo
 def test_what_was_opened_before_a_migration_is_refused_after_it(
     storage: str, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = open_room(storage, pepper)
-    old.close()  # as a service that lost its connections
+    old = open_room(storage, pepper)  # as a service without a connection: an upgrade is refused while there are any
     migrate_to(monkeypatch, "CREATE TABLE presses (id BIGINT)")
     upgrade_tables(Address.parse(storage), pepper=pepper)
     with pytest.raises(SchemaMismatch, match="newer version of scanhook"), old.writing():
@@ -196,16 +195,21 @@ def test_a_storage_that_is_not_ours_is_neither_opened_nor_upgraded(
     assert versions(storage) == before
 
 
-def test_a_storage_that_was_moved_is_opened_to_say_so_and_not_upgraded(storage: str, pepper: Pepper) -> None:
-    sql(
-        storage, "UPDATE scanhook.meta SET value = 'moved/postgresql://new/brand' WHERE name IN ('registry', 'journal')"
-    )
-    database = open_room(storage, pepper)
-    with pytest.raises(StorageMoved, match="was moved to postgresql://new/brand"), database.writing():
-        pass
-    database.close()
-    with pytest.raises(StorageMoved, match="was moved to postgresql://new/brand"):
-        upgrade_tables(Address.parse(storage), pepper=pepper)
+def test_others_whose_login_role_shows_us_little_are_seen_too(
+    storage: str, postgres: Postgres, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    role = f"east_{os.getpid()}"
+    postgres.sql(f"CREATE ROLE {role} LOGIN")
+    try:
+        migrate_to(monkeypatch, "CREATE TABLE presses (id BIGINT)")
+        other = Address.parse(storage.replace(OWNER, role, 1)).conninfo
+        with (
+            psycopg.connect(other),
+            pytest.raises(Refused, match=rf"1 connections .* are open, from where {role} logs in \(1\): stop the"),
+        ):
+            upgrade_tables(Address.parse(storage), pepper=pepper)
+    finally:
+        postgres.sql(f"DROP ROLE {role}")
 
 
 @pytest.fixture
