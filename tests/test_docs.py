@@ -21,7 +21,16 @@ from scanhook.wire.app import create_app
 
 ROOT = Path(__file__).parent.parent
 READMES = ("README.md", "README.zh-CN.md")
-SECRETS_IN_FILES = ("monitor_token", "url", "token", "encoding_aes_key", "app_secret", "secret", "access_token", "corp_secret")
+SECRETS_IN_FILES = (
+    "monitor_token",
+    "url",
+    "token",
+    "encoding_aes_key",
+    "app_secret",
+    "secret",
+    "access_token",
+    "corp_secret",
+)
 
 
 def _text(name: str) -> str:

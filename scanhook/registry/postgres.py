@@ -50,11 +50,12 @@ LEFT JOIN LATERAL (
 ) AS r ON r.last >= c.position
 LEFT JOIN LATERAL (SELECT {MARK_COLUMNS} FROM marks WHERE tag = c.tag AND c.marked = 1 LIMIT 1) AS k ON true
 """
+# Where the tables are spread over many machines, both that are spread by the tag must name it.
 LOOK_UP = f"""
 SELECT (SELECT value FROM meta WHERE name = 'registry'), {_PRODUCT}, {_CODE} FROM (SELECT 1) AS one
-LEFT JOIN products AS p ON p.account = ? AND p.key_standard = ? AND p.key_str = ? AND p.shown = 1
-LEFT JOIN codes AS c ON c.tag = ?
-{_AROUND_CODE}
+LEFT JOIN products AS p ON p.account = ?1 AND p.key_standard = ?2 AND p.key_str = ?3 AND p.shown = 1
+LEFT JOIN codes AS c ON c.tag = ?4
+{_AROUND_CODE.replace("tag = c.tag", "tag = ?4")}
 """
 # The number tells whether there may be another page behind it.
 _PAGE = f"""

@@ -42,7 +42,6 @@ def upgrade_storage(url: StorageUrl, *, pepper: Pepper) -> list[Upgraded]:
     :raises Refused: when something is to do, and somebody has the storage open.
     :raises PepperMismatch: when it was made with another pepper.
     :raises SchemaMismatch: when a newer version made it.
-    :raises StorageMoved: when a PostgreSQL storage was moved away.
     :raises StorageError: when a file is missing, or something cannot be read or written.
     """
     if url.address:

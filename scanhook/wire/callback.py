@@ -196,7 +196,7 @@ class Callback:
     def relay(self, onward: Onward) -> HttpAnswer:
         """Answer a push with what the brand's own server says of it; waits for it, but not longer than WeChat does."""
         try:
-            relayed = onward.forwarder.relay(onward.parcel)
+            relayed = onward.forwarder.relay(onward.parcel, spent_s=time.perf_counter() - onward.started)
         except Exception as error:  # noqa: BLE001  (the brand's server must never cost WeChat an answer)
             log.error("broken", status=200, why=type(error).__name__, where=last_line(error))
             relayed = None

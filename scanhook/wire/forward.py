@@ -25,6 +25,8 @@ DEADLINE_S = 4.0
 """WeChat cuts the line after 5 s (facts.md 3.4); the rest is for the way."""
 ANSWER_MAX_BYTES = 64 * 1024
 _CONNECT_MAX_S = 2.0
+_LEAST_S = 0.5
+"""Nobody waits long for an answer by then, but what the push says still gets there."""
 _COPY_THREADS = 4
 _COPIES_MAX = 256
 _TEXT = "text/plain; charset=utf-8"
@@ -83,13 +85,16 @@ class Forwarder:
         self._deadline = Deadline()
         self._transport = DeadlineTransport(self._deadline)
 
-    def relay(self, parcel: Parcel) -> Relayed | None:
-        """Pass a push on and return the answer; ``None`` when there is none in time that can be used."""
+    def relay(self, parcel: Parcel, *, spent_s: float = 0.0) -> Relayed | None:
+        """Pass a push on and return the answer; ``None`` when there is none in time that can be used.
+
+        :param spent_s: how long WeChat has waited already.
+        """
         if not self._places.acquire(blocking=False):
             self._failed(_NoAnswer("too many pushes wait for an answer already", kind="crowded"))
             return None
         try:
-            relayed = self._send(parcel)
+            relayed = self._send(parcel, within_s=min(self._deadline_s, max(self._deadline_s - spent_s, _LEAST_S)))
         except _NoAnswer as error:
             self._failed(error)
             return None
@@ -115,7 +120,7 @@ class Forwarder:
 
     def _copy(self, parcel: Parcel) -> None:
         try:
-            self._send(parcel)
+            self._send(parcel, within_s=self._deadline_s)
         except _NoAnswer as error:
             self._failed(error, copy=True)
         else:
@@ -127,17 +132,17 @@ class Forwarder:
         self._told("copy_failed" if copy else error.kind)
         log.warning("not forwarded", account=self._account, why=error.why, reason=error.kind)
 
-    def _send(self, parcel: Parcel) -> Relayed:
+    def _send(self, parcel: Parcel, *, within_s: float) -> Relayed:
         if not _can_be_sent(parcel):
             raise _NoAnswer("its query or Content-Type holds what no HTTP request can carry", kind="unsendable")
         if not self._breaker.lets_through():
             raise _NoAnswer("it failed several times in a row and is left alone for a while", kind="left_alone")
         try:
-            with self._deadline.within(self._deadline_s):
+            with self._deadline.within(within_s):
                 relayed = self._exchange(parcel)
         except httpx2.TimeoutException:
             self._breaker.failed()
-            raise _NoAnswer(f"it gave no whole answer within {self._deadline_s:g} s", kind="late") from None
+            raise _NoAnswer(f"it gave no whole answer within {within_s:.1f} s", kind="late") from None
         except httpx2.HTTPError as error:
             self._breaker.failed()
             raise _NoAnswer(f"it cannot be reached, or broke off: {type(error).__name__}", kind="unreachable") from None

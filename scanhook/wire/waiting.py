@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from scanhook.verdict import BUDGET_S
 from scanhook.wire.callback import Begun, Callback, HttpAnswer, Onward, Taken
+from scanhook.wire.log import last_line, log
 
 __all__ = ["STORING_MAX", "WAITING_MAX", "WaitingRoom"]
 
@@ -59,7 +60,10 @@ class WaitingRoom:
         late = loop.call_later(BUDGET_S, self._give_up, visitor)
         self._waiting += 1
         try:
-            self._threads.submit(self._look_up, loop, visitor)
+            try:
+                self._threads.submit(self._look_up, loop, visitor)
+            except RuntimeError:  # the system has no thread left, or the service is stopping
+                return self._callback.give_up(taken, "no thread is left to look it up")
             return await visitor.answer
         finally:
             self._waiting -= 1
@@ -91,10 +95,12 @@ class WaitingRoom:
                 return
             self._storing += 1
         while group := self._next_group():
-            answers = self._callback.settle([begun for begun, _ in group])
-            loop.call_soon_threadsafe(
-                _hand_over, [(visitor, a) for (_, visitor), a in zip(group, answers, strict=True)]
-            )
+            try:
+                answers = self._callback.settle([begun for begun, _ in group])
+                settled = [(visitor, answer) for (_, visitor), answer in zip(group, answers, strict=True)]
+                loop.call_soon_threadsafe(_hand_over, settled)
+            except Exception as error:  # noqa: BLE001  (whoever comes next must find somebody who stores)
+                log.error("broken", status=503, why=type(error).__name__, where=last_line(error))
 
     def _next_group(self) -> list[tuple[Begun, _Visitor]]:
         with self._lock:

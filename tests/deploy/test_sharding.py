@@ -7,6 +7,7 @@ was forgotten.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -30,9 +31,9 @@ def _statements(name: str) -> str:
 
 
 @pytest.fixture
-def url(storages: Databases) -> str:
+def url(storages: Databases) -> Iterator[str]:
     with storages.lend() as lent:
-        return lent
+        yield lent
 
 
 def _rows(url: str, statement: str) -> list[tuple[object, ...]]:

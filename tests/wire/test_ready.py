@@ -171,17 +171,17 @@ def on_database(url: str, statement: str) -> None:
         connection.execute(statement.encode())
 
 
-def test_a_house_on_postgresql_is_ready_until_its_storage_is_moved(house: House, database: str) -> None:
+def test_a_house_on_postgresql_is_ready_unless_its_storage_is_still_being_filled(house: House, database: str) -> None:
     client = create_app(on_postgres(house, database)).test_client()
     assert client.get("/readyz", base_url="http://127.0.0.1").status_code == 200
     on_database(
         database,
-        "UPDATE scanhook.meta SET value = 'moved/postgresql://new/brand' WHERE name IN ('registry', 'journal')",
+        "UPDATE scanhook.meta SET value = 'copying/' || value WHERE name IN ('registry', 'journal')",
     )
     answer = client.get("/readyz", base_url="http://127.0.0.1")
     assert answer.status_code == 503
     checks = answer.get_json()["checks"]
-    assert {name for name, said in checks.items() if "was moved to postgresql://new/brand" in said} == {
+    assert {name for name, said in checks.items() if "is still being filled" in said} == {
         "registry",
         "journal",
     }
