@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import httpx2
@@ -20,6 +21,9 @@ from scanhook.wire.ready import Check, check_ready
 from scanhook.wire.roundnotes import LATE_S, round_age
 from scanhook.wire.service import Service, open_service, storage_url
 from scanhook.wire.uploads import Uploads
+
+if TYPE_CHECKING:
+    from scanhook.cli.doctor_hosts import HostSeen
 
 __all__ = ["doctor"]
 
@@ -62,18 +66,21 @@ def _look(path: Path) -> Iterator[Check]:
         return
     yield Check(name="settings", fault=None)
     yield _file_modes(house)
+    hosts: list[HostSeen] = []
     try:
         Pepper.load(house.pepper_path)
         yield Check(name="pepper", fault=None)
+        hosts = _hosts(house)  # before we have connections of our own, which would be counted
         service = open_service(house)
     except ScanhookError as error:
         yield Check(name="pepper, storage and verifiers", fault=str(error))
+        yield from _hosts_alone(house, hosts)
         return
     try:
         yield from check_ready(service)
         yield _office(service)
         yield _durability(service)
-        yield from _server(service)
+        yield from _server(service, hosts)
         yield _batches(service)
         yield _imports(service)
         is_served = _is_served(house)
@@ -124,12 +131,29 @@ def _durability(service: Service) -> Check:
         return Check(name="durability", fault=str(error))
 
 
-def _server(service: Service) -> Iterator[Check]:
+def _hosts(house: House) -> list[HostSeen]:
+    address = storage_url(house).address
+    if address is None:
+        return []
+    from scanhook.cli.doctor_hosts import ask_hosts  # noqa: PLC0415  (psycopg is loaded only where it is used)
+
+    return ask_hosts(address)
+
+
+def _hosts_alone(house: House, hosts: Sequence[HostSeen]) -> Iterator[Check]:
+    """Say what the servers are where the storage cannot be opened: that may be why."""
+    if hosts and (address := storage_url(house).address):
+        from scanhook.cli.doctor_hosts import look_at_hosts  # noqa: PLC0415
+
+        yield from look_at_hosts(address, hosts)
+
+
+def _server(service: Service, hosts: Sequence[HostSeen]) -> Iterator[Check]:
     address = storage_url(service.house).address
     if address:
-        from scanhook.cli.doctor_postgres import look_at_server  # noqa: PLC0415  (psycopg is loaded only where it is used)
+        from scanhook.cli.doctor_postgres import look_at_server  # noqa: PLC0415
 
-        yield from look_at_server(service.house, address, service.clock)
+        yield from look_at_server(service.house, address, service.clock, hosts)
 
 
 def _batches(service: Service) -> Check:

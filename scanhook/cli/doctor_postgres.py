@@ -5,11 +5,12 @@ from __future__ import annotations
 import ipaddress
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from statistics import median
 
 from psycopg.conninfo import conninfo_to_dict
 
+from scanhook.cli.doctor_hosts import HostSeen, look_at_hosts, server_name
 from scanhook.clock import Clock
 from scanhook.errors import StorageError
 from scanhook.settings import House
@@ -42,21 +43,26 @@ SELECT least(
 _OTHERS = f"""
 SELECT count(*) FROM pg_stat_activity
 WHERE pid <> pg_backend_pid() AND datid IS NOT NULL AND coalesce(backend_type, 'client backend') = 'client backend'
-AND NOT ({OURS} AND backend_type IS NOT NULL AND client_addr IS NOT DISTINCT FROM inet_client_addr()) IS TRUE
+AND NOT (datname = current_database() AND {OURS} AND backend_type IS NOT NULL) IS TRUE
+"""
+_MACHINES = f"""
+SELECT client_addr IS NOT DISTINCT FROM inet_client_addr(), count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND {OURS} AND backend_type IS NOT NULL GROUP BY client_addr
 """
 
 
-def look_at_server(house: House, address: Address, clock: Clock) -> Iterator[Check]:
+def look_at_server(house: House, address: Address, clock: Clock, hosts: Sequence[HostSeen]) -> Iterator[Check]:
     """Look at the server, and at the way there.
 
     :param address: where the house's storage is.
+    :param hosts: what each server of it is.
     """
-    yield _hosts(address)
+    yield from look_at_hosts(address, hosts)
     try:
         with Connections(address, most=1).apart(within_s=_WITHIN_S) as connection:
             session = PostgresSession(connection)
             yield _server(session)
-            yield _standbys(session)
+            yield _standbys(session, hosts)
             yield _schema(session)
             yield _tls(session)
             yield _clocks(session, clock)
@@ -77,21 +83,6 @@ def standbys_needed(names: str) -> int:
     return int(found[1]) if found else 1
 
 
-def _hosts(address: Address) -> Check:
-    said = conninfo_to_dict(address.conninfo)
-    hosts = str(said.get("host") or said.get("hostaddr") or "").split(",")
-    if len(hosts) == 1:
-        return Check(
-            name="hosts (one: when it dies, scans wait until it is back or the settings name another)", fault=None
-        )
-    asked = said.get("target_session_attrs")
-    fault = (
-        f"the URL names several servers, and target_session_attrs={asked} may choose one that only reads: write "
-        "target_session_attrs=read-write"
-    )
-    return Check(name=f"hosts ({', '.join(hosts)})", fault=None if asked in {"read-write", "primary"} else fault)
-
-
 def _server(session: PostgresSession) -> Check:
     version = session.value("SHOW server_version")
     said = ", ".join(f"{name} {session.value(f'SHOW {name}')}" for name in _SETTINGS)
@@ -99,22 +90,30 @@ def _server(session: PostgresSession) -> Check:
     return Check(name=f"server (PostgreSQL {version}, {said}, time zone of its log {zone})", fault=None)
 
 
-def _standbys(session: PostgresSession) -> Check:
+def _standbys(session: PostgresSession, hosts: Sequence[HostSeen]) -> Check:
     names = str(session.value("SHOW synchronous_standby_names"))
     needed = standbys_needed(names)
-    if not session.value(_SEES_STANDBYS):
-        grant = "let the superuser run `GRANT pg_read_all_stats TO` scanhook's user"
-        return Check(name=f"standbys (not seen: {grant})", fault=None, asked=False)
-    found = session.rows(_STANDBYS)
+    is_seen = bool(session.value(_SEES_STANDBYS))
+    found = session.rows(_STANDBYS) if is_seen else []
     good = [name for name, state, kind in found if state == "streaming" and kind in {"sync", "quorum"}]
-    if len(good) < needed:
+    if is_seen and len(good) < needed:
         others = ", ".join(f"{name} {state}" for name, state, _ in found) or "none at all"
         fault = (
             f"a commit waits for {needed} of synchronous_standby_names = '{names}', and {len(good)} of them are "
-            f"streaming (connected: {others}): every write hangs, and no scan is answered, until they are. Start them, "
-            "or `ALTER SYSTEM RESET synchronous_standby_names; SELECT pg_reload_conf();` on the primary"
+            f"streaming (connected: {others}): every write hangs, and no scan is answered, until they are. "
+            + _way_out(session, hosts)
         )
         return Check(name="standbys", fault=fault)
+    if not needed and len(hosts) > 1:
+        fault = (
+            f"the URL names {len(hosts)} servers, and on {_place(session)} no commit waits for another "
+            "(synchronous_standby_names is empty): what was answered last is lost with that machine. Let it wait for a "
+            "standby: deploy/postgresql.md, “Primary and standby”"
+        )
+        return Check(name="standbys", fault=fault)
+    if not is_seen:
+        grant = "let the superuser run `GRANT pg_read_all_stats TO` scanhook's user"
+        return Check(name=f"standbys (not seen: {grant})", fault=None, asked=False)
     if not needed:
         return Check(
             name=f"standbys ({len(found)}, none of them synchronous: what was answered last is lost with the primary's "
@@ -122,6 +121,24 @@ def _standbys(session: PostgresSession) -> Check:
             fault=None,
         )
     return Check(name=f"standbys ({len(good)} synchronous and streaming: {', '.join(good)})", fault=None)
+
+
+def _way_out(session: PostgresSession, hosts: Sequence[HostSeen]) -> str:
+    """Say what lets commits go on: what would complete a split is never said while two servers take writes."""
+    writers = {host.started: host for host in hosts if host.takes_writes}
+    if len(writers) != 1:
+        return "Change nothing there before it is clear which server is the primary: see `hosts`"
+    unknown = ", ".join(host.name for host in hosts if host.fault)
+    first = f" (only if {unknown}, which cannot be asked, takes no writes: make sure that it is off)" if unknown else ""
+    return (
+        f"Start them; or go on without, by `ALTER SYSTEM RESET synchronous_standby_names; SELECT pg_reload_conf();` on "
+        f"{_place(session)}, the only one that takes writes{first}"
+    )
+
+
+def _place(session: PostgresSession) -> str:
+    info = session.connection.info
+    return server_name(info.host, info.port)
 
 
 def _schema(session: PostgresSession) -> Check:
@@ -176,15 +193,23 @@ def _round_trip(session: PostgresSession) -> Check:
 
 def _connections(session: PostgresSession, house: House) -> Check:
     workers, each = house.settings.service.workers, house.settings.storage.connections
-    wanted = (workers + 1) * each
+    elsewhere = [int(count) for is_here, count in session.rows(_MACHINES) if not is_here]
+    machines = 1 + len(elsewhere)
+    wanted = machines * (workers + 1) * each
     there, others = int(session.value(_ROOM)), int(session.value(_OTHERS))
     said = f"{workers} workers and the housekeeper, {each} each"
+    if elsewhere:
+        who = f"{machines} machines, as far as they are connected now"
+        now = f"; {sum(elsewhere)} are open from {'another' if machines == 2 else 'the others'}"
+        said = f"on each machine as here {said}{now}"
+    else:
+        who, said = "this machine", f"{said}; no other is connected now, and each counts as much again"
     fault = (
-        f"this machine may open {wanted} ({said}), and the server has room for {there}, of which others use {others}: "
+        f"{who} may open {wanted} ({said}), and the server has room for {there}, of which others use {others}: "
         "raise max_connections there, or lower `[storage] connections`"
     )
     return Check(
-        name=f"connections ({wanted} of {there} at most: {said}; others use {others})"
+        name=f"connections ({who}: {wanted} of {there} at most: {said}; other programs use {others})"
         if wanted + others <= there
         else "connections",
         fault=fault if wanted + others > there else None,

@@ -43,21 +43,19 @@ def list_(house: House, limit: int, *, as_json: bool) -> None:
     if not found:
         click.echo("Nothing was imported yet: begin with `scanhook codes import FILE.csv`.")
         return None
-    return show_table(
-        ("import", "kind", "file", "state", "codes", "begun", "warnings"),
-        [
-            (
-                each.id,
-                each.plan.kind,
-                each.plan.file,
-                _state(each),
-                _figure(each.report.get("codes", each.total if each.phase in _COUNTED else None)),
-                (utc(each.started_at) or "")[:10],
-                len(_warnings(each.report)) or "",
-            )
-            for each in found
-        ],
-    )
+    columns: dict[str, list[object]] = {
+        "import": [each.id for each in found],
+        "kind": [each.plan.kind for each in found],
+        "file": [each.plan.file for each in found],
+        "machine": [each.machine.name if each.machine else None for each in found],
+        "state": [_state(each, where=False) for each in found],
+        "codes": [_figure(each.report.get("codes", each.total if each.phase in _COUNTED else None)) for each in found],
+        "begun": [(utc(each.started_at) or "")[:10] for each in found],
+        "warnings": [len(_warnings(each.report)) or "" for each in found],
+    }
+    if not any(columns["machine"]):
+        del columns["machine"]
+    return show_table(tuple(columns), list(zip(*columns.values(), strict=True)))
 
 
 @imports.command()
@@ -153,11 +151,11 @@ def _wanted(registry: RegistryStore, number: int) -> Import:
     return found
 
 
-def _state(found: Import) -> str:
-    where = f" on {found.machine.name}" if found.machine and found.phase in _UNFINISHED else ""
+def _state(found: Import, *, where: bool = True) -> str:
+    there = f" on {found.machine.name}" if where and found.machine and found.phase in _UNFINISHED else ""
     if found.phase in (Phase.READING, Phase.LOADING) and found.total:
-        return f"{found.phase}{where}, {found.done / found.total:.0%}"
-    return f"{found.phase}{where}"
+        return f"{found.phase}{there}, {found.done / found.total:.0%}"
+    return f"{found.phase}{there}"
 
 
 def _warnings(report: Mapping[str, object]) -> list[str]:

@@ -33,12 +33,18 @@ def progress_bar(steps: Mapping[str, str], *, quiet: bool) -> Iterator[Callable[
         is known.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bar:
-        tasks: dict[str, TaskID] = {}
+    bar = Progress(*columns, console=Console(stderr=True), disable=quiet)
+    tasks: dict[str, TaskID] = {}
 
-        def tell(step: str, done: int, total: int | None) -> None:
-            if step not in tasks:
-                tasks[step] = bar.add_task(steps.get(step, step), total=total)
-            bar.update(tasks[step], completed=done, total=total)
+    def tell(step: str, done: int, total: int | None) -> None:
+        if not tasks:
+            bar.start()  # not before: one without any step is an empty line
+        if step not in tasks:
+            tasks[step] = bar.add_task(steps.get(step, step), total=total)
+        bar.update(tasks[step], completed=done, total=total)
 
+    try:
         yield tell
+    finally:
+        if tasks:
+            bar.stop()

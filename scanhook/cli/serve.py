@@ -7,8 +7,11 @@ import socket
 import click
 
 from scanhook.cli.common import config_option
-from scanhook.errors import Refused
+from scanhook.cli.storage_check import why_gone
+from scanhook.errors import Refused, StorageMoved
 from scanhook.settings import House
+from scanhook.storage.files import STORE_FILES
+from scanhook.wire.service import storage_url
 
 __all__ = ["check_port", "serve"]
 
@@ -21,6 +24,7 @@ def serve(house: House, bind: str | None, workers: int | None) -> None:
     """Run the service until TERM or Ctrl-C."""
     from scanhook.wire.server import run  # noqa: PLC0415  (brings gunicorn, which no other command needs)
 
+    _check_here(house)
     service = house.settings.service
     bind = bind or service.bind
     check_port(bind)
@@ -31,6 +35,17 @@ def serve(house: House, bind: str | None, workers: int | None) -> None:
         click.echo(f"scanhook listens on {bind}; the callback of account {name} is {url}/wechat/callback", err=True)
 
     run(house, bind=bind, workers=workers or service.workers, ready=ready)
+
+
+def _check_here(house: House) -> None:
+    """Find out whether the storage is still where the settings say: a service without it answers nothing but 503.
+
+    :raises StorageMoved: when it has gone.
+    """
+    url = storage_url(house)
+    gone = why_gone(url.folder / STORE_FILES[0].name) if url.address is None else None
+    if gone:
+        raise StorageMoved(gone)
 
 
 def check_port(bind: str) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from scanhook.cli.common import config_option, json_option, show_json
 from scanhook.cli.progress import progress_bar
-from scanhook.cli.storage_check import Place, check
+from scanhook.cli.storage_check import Place, check, counted
 from scanhook.cli.storage_copy import copy
 from scanhook.clock import SystemClock
 from scanhook.errors import Refused
@@ -23,8 +24,12 @@ from scanhook.storage.lock import use_storage
 from scanhook.storage.restore import restore_backup
 from scanhook.storage.upgrading import upgrade_storage
 
+if TYPE_CHECKING:
+    from scanhook.storage.postgres.address import Address
+
 __all__ = ["storage"]
 
+_LOOK_S = 30.0
 _PROGRAMS = {
     "backup": "pg_dump, or pg_basebackup with the archived WAL",
     "restore": "pg_restore, or the base backup with the archived WAL",
@@ -41,15 +46,18 @@ storage.add_command(copy)
 
 
 @storage.command()
+@click.option("--make", is_flag=True, help="Make a new storage in a PostgreSQL database that holds none.")
 @json_option
 @config_option
-def upgrade(house: House, *, as_json: bool) -> None:
-    """Bring the databases of an older version up to this one; on PostgreSQL, make the tables of an empty database.
+def upgrade(house: House, *, make: bool, as_json: bool) -> None:
+    """Bring the databases of an older version up to this one; on PostgreSQL with --make, make the tables of a new one.
 
     Make a backup and stop the service first. Run it as often as you like: what is up to date is left alone.
     """
     place = Place.of(house)
     place.url.check_whole()
+    if place.url.address and not make:
+        _check_made(place.url.address)
     done = upgrade_storage(place.url, pepper=place.pepper)
     if as_json:
         return show_json({file.name: {"before": file.before, "after": file.after} for file in done})
@@ -81,7 +89,7 @@ def backup(house: House, into: Path, *, as_json: bool) -> None:
         )
     if as_json:
         return show_json({"folder": str(made), **manifest.as_dict()})
-    counts = ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in sorted(manifest.counts.items()))
+    counts = ", ".join(counted(what, count) for what, count in sorted(manifest.counts.items()))
     click.echo(f"{made} is made: {manifest.size:,} bytes; {counts}.")
     return click.secho(
         f"The pepper {place.pepper.id} ({house.pepper_path}) is not in it. Keep a copy of the pepper apart from the "
@@ -129,6 +137,29 @@ def restore(house: House, folder: Path, *, yes: bool, as_json: bool) -> None:
         "that were made or revoked. Do again what must hold, then start the service.",
         fg="yellow",
     )
+
+
+def _check_made(address: Address) -> None:
+    """Find out whether a database holds a storage, of whatever version, or somebody wants a new one there.
+
+    :raises Refused: when neither is so: an empty registry in the place of one that is elsewhere knows no product.
+    """
+    from scanhook.storage.postgres.pool import Connections  # noqa: PLC0415  (psycopg is loaded only where it is used)
+    from scanhook.storage.postgres.tables import has_tables  # noqa: PLC0415
+
+    with Connections(address, most=1).apart(within_s=_LOOK_S) as connection:
+        if has_tables(connection):
+            return
+    if not sys.stdin.isatty():
+        raise Refused(
+            f"{address.place} holds no storage of scanhook's: does `[storage] url` name the right database? A new one, "
+            "which knows no product and no code, is made there with --make"
+        )
+    if not click.confirm(
+        f"{address.place} holds no storage of scanhook's. Make a new one there, which knows no product and no code?",
+        err=True,
+    ):
+        raise Refused("nothing was changed")
 
 
 def _place_of_files(house: House, what: str) -> Place:

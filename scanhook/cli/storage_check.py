@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
 
 from scanhook.cli.common import config_option, console, json_option, show_json
 from scanhook.cli.progress import progress_bar
+from scanhook.errors import StorageError, StorageMoved
 from scanhook.journal import sql_check as journal_check
 from scanhook.registry import sql_check as registry_check
 from scanhook.registry.sql_check import UnfinishedImport, unfinished_imports
@@ -20,12 +23,15 @@ from scanhook.storage import Pepper, Session, StorageUrl, open_file, wording
 from scanhook.storage.checking import Contradictions, Finding, check_file
 from scanhook.storage.files import STORE_FILES, StoreFile, Telling
 from scanhook.storage.lock import use_storage
+from scanhook.storage.sqlite import check_not_moved
 from scanhook.wire.service import storage_url
 from scanhook.wire.uploads import RESERVE_BYTES
 
-__all__ = ["Place", "check"]
+__all__ = ["Place", "check", "counted", "why_gone"]
 
 
+_SIZES_MAX = 10
+_SIZES_A_LINE = 4
 _CONTRADICTIONS: dict[str, Contradictions] = {
     "journal": journal_check.contradictions,
     "office": lambda _session, *, quick, tell: iter(()),  # noqa: ARG005  (nothing in it could)
@@ -61,7 +67,7 @@ def check(context: click.Context, house: House, *, quick: bool, as_json: bool) -
     place = Place.of(house)
     place.url.check_made()
     with closing(use_storage(place.url)):
-        with progress_bar({}, quiet=as_json) as tell:
+        with progress_bar({}, quiet=as_json or not sys.stderr.isatty()) as tell:
             findings = list(_look(place, quick=quick, tell=tell))
         good = not any(finding.fault for finding in findings)
         counts, unfinished = _count(place) if good else ({}, [])
@@ -98,6 +104,9 @@ def _look(place: Place, *, quick: bool, tell: Telling) -> Iterator[Finding]:
         return
     folder = place.url.folder
     for file in STORE_FILES:
+        if (gone := why_gone(folder / file.name)) is not None:
+            yield Finding(name=file.name, fault=gone)
+            continue
         yield from check_file(
             file,
             folder,
@@ -110,6 +119,22 @@ def _look(place: Place, *, quick: bool, tell: Telling) -> Iterator[Finding]:
     free = shutil.disk_usage(folder).free
     fault = f"{folder} has {free:,} bytes free: make room; when the disk is full, no scan is answered any more"
     yield Finding(name="free disk space", fault=fault if free < RESERVE_BYTES else None)
+
+
+def why_gone(path: Path) -> str | None:
+    """Say where a file's storage has gone, if it has; of a file that cannot be read the other looks speak."""
+    try:
+        with wording(path):
+            opened = open_file(path)
+            try:
+                check_not_moved(opened, str(path))
+            finally:
+                opened.close()
+    except StorageMoved as error:
+        return str(error)
+    except StorageError:
+        return None
+    return None
 
 
 def _room(file: StoreFile) -> str:
@@ -184,5 +209,17 @@ def _tell(
     for one in unfinished:
         click.secho(f"The {one.kind} {one.id} of {one.file} is not finished: {_remedy(one)}.", fg="yellow")
     if counts:
-        click.echo(", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in sorted(counts.items())))
-    click.echo(", ".join(f"{name} {size:,} bytes" for name, size in sizes.items()))
+        click.echo(", ".join(counted(what, count) for what, count in sorted(counts.items())))
+    largest = sorted(sizes.items(), key=lambda each: -each[1])
+    shown = [f"{name} {size:,} bytes" for name, size in largest[:_SIZES_MAX]]
+    if others := largest[_SIZES_MAX:]:
+        shown.append(f"{len(others)} others {sum(size for _, size in others):,} bytes")
+    for begin in range(0, len(shown), _SIZES_A_LINE):
+        click.echo(", ".join(shown[begin : begin + _SIZES_A_LINE]))
+
+
+def counted(what: str, count: int) -> str:
+    """Write a count; the names are plurals."""
+    words = what.replace("_", " ")
+    one = words.removesuffix("es") if words.endswith("ches") else words.removesuffix("s")
+    return f"{count:,} {one if count == 1 else words}"

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from scanhook.cli import doctor_postgres
+from scanhook.cli.doctor_hosts import ask_hosts
 from scanhook.cli.doctor_postgres import look_at_server, standbys_needed
 from scanhook.clock import FixedClock, SystemClock
 from scanhook.settings import House, load_settings
@@ -15,7 +16,7 @@ from scanhook.storage.postgres.address import Address
 from scanhook.storage.postgres.tables import make_tables
 from tests.cli.conftest import run_json
 from tests.conftest import on_postgres
-from tests.postgres import SUPERUSER, Databases, Server
+from tests.postgres import OWNER, SUPERUSER, Databases, Server
 from tests.postgres import Address as Postgres
 
 
@@ -35,7 +36,7 @@ def look(house: House, **clock: float) -> dict[str, str]:
     """Return what the doctor says of each thing, by the first words of its name."""
     address = StorageUrl.of(house).address
     assert address
-    checks = look_at_server(house, address, FixedClock(**clock) if clock else SystemClock())
+    checks = look_at_server(house, address, FixedClock(**clock) if clock else SystemClock(), ask_hosts(address))
     return {check.name.split(" (")[0]: check.fault or check.name for check in checks}
 
 
@@ -44,7 +45,8 @@ def test_a_good_server_has_no_fault(served: House) -> None:
     assert [check for check in checks if check["fault"]] == []
     named = [check["check"].split(" (")[0] for check in checks]
     assert named[named.index("durability") :][:9] == [
-        "durability", "hosts", "server", "standbys", "schema", "TLS", "clocks", "round trip", "connections",
+        "durability", f"host {StorageUrl.of(served).name.split('/')[2]}", "hosts", "server", "standbys", "schema",
+        "TLS", "clocks", "round trip",
     ]  # fmt: skip
 
 
@@ -96,17 +98,31 @@ def test_a_clock_that_is_far_from_the_servers_is_a_fault(served: House) -> None:
 def test_more_connections_than_the_server_has_room_for_are_a_fault(served: House) -> None:
     served.path.write_text(served.path.read_text().replace("[storage]", "[storage]\nconnections = 60"))
     told = look(load_settings(served.path))["connections"]
-    assert told.startswith(
-        "this machine may open 180 (2 workers and the housekeeper, 60 each), and the server has room for 97, of which "
-        "others use "
+    assert told.startswith("this machine may open 180 (2 workers and the housekeeper, 60 each; no other is connected")
+    assert "and each counts as much again), and the server has room for 97, of which others use " in told
+
+
+def test_each_other_machine_that_is_connected_counts_as_much_as_this_one(
+    served: House, postgres: Postgres, url: str
+) -> None:
+    name = url.rpartition("/")[2]
+    with psycopg.connect(f"{url}?application_name=scanhook"):
+        assert look(served)["connections"].startswith("connections (this machine: 24 of 97 at most: 2 workers and")
+    elsewhere = psycopg.connect(
+        host=str(postgres.folder), port=postgres.port, user=OWNER, dbname=name, application_name="scanhook-2"
     )
+    with elsewhere, psycopg.connect(f"{url}?application_name=scanhook"):
+        assert look(served)["connections"].startswith(
+            "connections (2 machines, as far as they are connected now: 48 of 97 at most: on each machine as here 2 "
+            "workers and the housekeeper, 8 each; 1 are open from another; other programs use "
+        )
 
 
 def test_the_connections_of_others_are_counted_and_not_what_the_server_runs_itself(
     served: House, postgres: Postgres
 ) -> None:
     def others() -> int:
-        return int(re.findall(r"others use (\d+)", look(served)["connections"])[0])
+        return int(re.findall(r"other programs use (\d+)", look(served)["connections"])[0])
 
     def clients() -> int:
         return int(postgres.sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")[0][0])
@@ -125,7 +141,7 @@ def test_a_slow_way_to_the_server_is_a_fault(served: House, monkeypatch: pytest.
     ("more", "said"),
     [
         ("?target_session_attrs=any", "may choose one that only reads: write target_session_attrs=read-write"),
-        ("", "hosts (127.0.0.1, localhost)"),
+        ("", "hosts (2; "),
     ],
 )
 def test_of_several_servers_the_one_that_writes_must_be_asked_for(
@@ -147,18 +163,12 @@ def test_the_way_to_another_machine_must_be_encrypted(
     assert ("goes there unencrypted: switch `ssl` on there, and write sslmode=verify-full" in told) is not is_local
 
 
-def test_a_storage_that_was_moved_is_a_fault(served: House, url: str, postgres: Postgres) -> None:
-    postgres.sql(
-        "UPDATE scanhook.meta SET value = 'moved/postgresql://new/brand' WHERE name NOT LIKE 'pepper%'",
-        database=url.rpartition("/")[2],
-    )
-    assert look(served)["schema"] == "the storage was moved to postgresql://new/brand"
-    assert [check["check"] for check in run_json("doctor", code=1) if "was moved to" in str(check["fault"])] == [
-        "registry",
-        "journal",
-        "office",
-        "schema (registry moved, journal moved, office moved)",
-    ]
+def test_servers_that_cannot_be_reached_are_told_one_by_one(shop: House) -> None:
+    on_postgres(shop, "postgresql://scanhook:s3cret@127.0.0.1:9,localhost:7/brand")
+    faults = {check["check"]: str(check["fault"]) for check in run_json("doctor", code=1) if check["fault"]}
+    assert faults["host 127.0.0.1:9"].startswith("unreachable (")
+    assert faults["host localhost:7"].startswith("unreachable (")
+    assert "s3cret" not in str(faults)
 
 
 @pytest.mark.ordeal
@@ -176,7 +186,39 @@ def test_standbys_that_commits_wait_for_are_told_and_their_absence_is_a_fault(sh
         told = look(house)["standbys"]
         assert told.startswith("a commit waits for 1 of synchronous_standby_names = 'b', and 0 of them are streaming")
         assert "ALTER SYSTEM RESET synchronous_standby_names" in told
+        assert f"on 127.0.0.1:{server.port}, the only one that takes writes" in told
         faults = {check["check"]: check["fault"] for check in run_json("doctor", code=1) if check["fault"]}
         assert "the server did not answer in time" in faults["journal"]
         server.sql("ALTER SYSTEM RESET synchronous_standby_names")
         server.sql("SELECT pg_reload_conf()")
+
+
+@pytest.mark.ordeal
+def test_two_servers_that_take_writes_are_a_fault_and_nothing_is_advised_that_would_complete_the_split(
+    shop: House,
+) -> None:
+    with Server.start() as server:
+        server.sql("CREATE DATABASE brand OWNER scanhook")
+        url = server.url("brand", user=SUPERUSER)
+        make_tables(Address.parse(url), pepper=Pepper.load(shop.pepper_path))
+        standby = server.standby("b")
+        ours, theirs = f"127.0.0.1:{server.port}", f"127.0.0.1:{standby.port}"
+        house = on_postgres(shop, url.replace(ours, f"{ours},{theirs}"))
+        told = look(house)
+        assert re.fullmatch(rf"host {ours} \(primary, PostgreSQL [\d.]+, timeline 1\)", told[f"host {ours}"])
+        assert re.fullmatch(rf"host {theirs} \(standby, PostgreSQL [\d.]+, timeline 1\)", told[f"host {theirs}"])
+        assert told["hosts"] == f"hosts (2; {ours} takes writes)"
+
+        standby.promote(alone=True)
+        told = look(house)
+        assert told["hosts"].startswith("two hosts take writes: ")
+        assert "timeline 1; " in told["hosts"]
+        assert "timeline 2; " in told["hosts"]
+        assert "RESET" not in "".join(told.values())
+        assert "Change nothing there before it is clear which server is the primary" in told["standbys"]
+
+        server.kill()
+        told = look(house)
+        assert told[f"host {ours}"].startswith("unreachable (")
+        assert told["hosts"] == f"hosts (2; {theirs} takes writes)"
+        assert told["standbys"].startswith(f"the URL names 2 servers, and on {theirs} no commit waits for another")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from scanhook.clock import FixedClock
 from scanhook.registry import RegistryStore
@@ -59,6 +60,7 @@ def test_imports_are_listed_the_newest_first(file: Path) -> None:
     ]
     said = run("imports", "list").stdout
     assert "spring.csv" in said
+    assert "machine" not in said
     assert run_json("imports", "list", "--limit", "1")[0]["import"] == 2
 
 
@@ -142,6 +144,15 @@ def stopped_on_web_1(machines: Machines, file: Path, monkeypatch: pytest.MonkeyP
         with pytest.raises(RuntimeError):
             run("codes", "import", file)
     return file
+
+
+def test_where_several_machines_import_the_list_names_them(
+    machines: Machines, stopped_on_web_1: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machines.on("web-2")
+    monkeypatch.setattr("scanhook.cli.common.console", Console(width=160))
+    listed = [[cell.strip() for cell in line.split("│")[1:6]] for line in run("imports", "list").stdout.splitlines()]
+    assert ["1", "import", "spring.csv", "web-1", "loading, 100%"] in listed
 
 
 def test_a_stopped_import_goes_on_only_on_the_machine_that_has_it(machines: Machines, stopped_on_web_1: Path) -> None:

@@ -3,8 +3,10 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
+import apsw
 import pytest
 
 from scanhook.cli.serve import check_port
@@ -41,6 +43,20 @@ def test_another_pepper_is_a_sentence_and_not_a_trace(shop: House, tmp_path: Pat
     last = ended.stderr.splitlines()[-1]
     assert last.startswith(f"error: {shop.base}/data/registry.db was made with the pepper ")
     assert last.endswith(": put back the pepper that belongs to this storage")
+
+
+def test_a_house_that_has_moved_is_not_served_and_its_check_says_where_it_is(shop: House) -> None:
+    for name in ("registry", "journal", "office"):
+        with closing(apsw.Connection(str(shop.base / "data" / f"{name}.db"))) as connection:
+            connection.execute("INSERT INTO meta (name, value) VALUES ('moved_to', 'postgresql://new/brand')")
+
+    said = run("serve", code=1).stderr
+    checked = run("storage", "check", code=1).stdout
+
+    gone = f"{shop.base}/data/journal.db was moved to postgresql://new/brand: let `[storage] url` in the settings name"
+    assert said.startswith(f"error: {gone}")
+    assert f"✗ journal.db: {gone}" in checked
+    assert "✗ office.db: " in checked
 
 
 @pytest.mark.parametrize("bind", ["localhost", "8000", "127.0.0.1:http", "127.0.0.1:99999", "no.such.host.invalid:1"])

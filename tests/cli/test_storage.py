@@ -51,7 +51,7 @@ def test_a_backup_says_what_is_in_it_and_that_the_pepper_must_be_kept_apart(stoc
     (made,) = (stocked.base / "backups").iterdir()
     first, second = told.splitlines()
     assert first.startswith(f"{made} is made: ")
-    assert first.endswith(" bytes; 0 api keys, 2 batches, 3 codes, 0 events, 1 products, 0 scans.")
+    assert first.endswith(" bytes; 0 api keys, 2 batches, 3 codes, 0 events, 1 product, 0 scans.")
     assert second == (
         f"The pepper {pepper_of(stocked).id} ({stocked.pepper_path}) is not in it. Keep a copy of the pepper apart "
         "from the backups: without it this backup is worthless, and whoever has both can try out guesses of codes."
@@ -216,7 +216,7 @@ def test_a_check_of_a_good_storage_counts_what_is_in_it(scanner: Scanner) -> Non
     assert found["free_bytes"] > 0
     lines = run("storage", "check", "--quick").stdout.splitlines()
     assert lines[0] == "✓ journal.db: pepper"
-    assert lines[-2] == "0 api keys, 2 batches, 3 codes, 0 events, 1 products, 1 scans"
+    assert lines[-2] == "0 api keys, 2 batches, 3 codes, 0 events, 1 product, 1 scan"
 
 
 def test_a_check_finds_codes_that_are_lost_unless_it_must_be_quick(stocked: House) -> None:

@@ -48,7 +48,10 @@ def test_a_check_of_a_good_storage_counts_what_is_in_it(served: House) -> None:
     assert found["unfinished_imports"] == []
     lines = run("storage", "check", "--quick").stdout.splitlines()
     assert lines[:2] == ["✓ server", "✓ pepper"]
-    assert lines[-2] == "0 api keys, 2 batches, 3 codes, 0 events, 1 products, 0 scans"
+    assert "0 api keys, 2 batches, 3 codes, 0 events, 1 product, 0 scans" in lines
+    sizes = lines[lines.index("0 api keys, 2 batches, 3 codes, 0 events, 1 product, 0 scans") + 1 :]
+    assert [line.count(" bytes") for line in sizes] == [4, 4, 3]
+    assert " others " in sizes[-1]
 
 
 def test_a_check_finds_codes_that_are_lost_unless_it_must_be_quick(served: House, url: str) -> None:
@@ -75,9 +78,14 @@ def test_a_server_that_is_away_ends_a_check_with_a_sentence(shop: House) -> None
 def test_an_empty_database_is_refused_until_an_upgrade_makes_the_tables(shop: House, empty_database: str) -> None:
     on_postgres(shop, empty_database)
     for command in (("products", "list"), ("batches", "list"), ("apikeys", "list"), ("scans", "tail")):
-        assert "make the tables of a new storage with `scanhook storage upgrade`" in run(*command, code=1).stderr
+        assert "make the tables of a new storage with `scanhook storage upgrade --make`" in run(*command, code=1).stderr
 
-    told = run("storage", "upgrade").stdout.splitlines()
+    refusal = run("storage", "upgrade", code=1).stderr
+    assert "holds no storage of scanhook's: does `[storage] url` name the right database? A new one" in refusal
+    assert "is made there with --make" in refusal
+    run("products", "list", code=1)
+
+    told = run("storage", "upgrade", "--make").stdout.splitlines()
 
     assert told[:3] == ["journal: made, schema 1", "office: made, schema 1", "registry: made, schema 1"]
     assert run_json("storage", "upgrade") == {

@@ -19,6 +19,7 @@ import psycopg
 from tests.postgres.server import OWNER, Address
 
 _LARGEST_BYTES = 8 << 20
+_TRIES = 20
 _NUMBERS = itertools.count(1)
 _OTHERS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -105,7 +106,7 @@ class Databases:
         while connection.execute(_OTHERS.encode()).fetchall():
             time.sleep(0.001)
         if self._make is None:
-            connection.execute(f"DROP OWNED BY {OWNER} CASCADE".encode())
+            _drop_all(connection)
         if connection.execute(_SHAPE.encode()).fetchall() != self._original.shape:
             return False
         connection.execute(self._original.emptying.encode())
@@ -170,3 +171,13 @@ def _rows_again(connection: psycopg.Connection, table: str) -> str | None:
         f"INSERT INTO {table} ({names}) OVERRIDING SYSTEM VALUE "
         f"SELECT {names} FROM json_populate_recordset(NULL::{table}, {rows})"
     )
+
+
+def _drop_all(connection: psycopg.Connection) -> None:
+    """Drop what the owner has in a database; another worker may take the same rights on shared things away just now."""
+    for _ in range(_TRIES):
+        try:
+            connection.execute(f"DROP OWNED BY {OWNER} CASCADE".encode())
+        except psycopg.errors.InternalError_:
+            continue
+        return

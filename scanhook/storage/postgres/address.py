@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 import psycopg
+from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from scanhook.errors import SettingsError
@@ -51,6 +54,8 @@ _DEFAULTS = {
     "keepalives_count": "3",
     "tcp_user_timeout": "5000",
 }
+_PARAMETER = re.compile(r"[a-z][a-z0-9_]{0,40}")
+_OPTION = re.compile(r"(?:^|\s)(?:-c\s*|--)([A-Za-z0-9_.-]+)\s*=")
 _UNREADABLE = (
     "storage.url cannot be read: write postgresql://USER:PASSWORD@HOST:5432/DATABASE, with %XX in the place of "
     "characters like @ : / ? # in user and password"
@@ -72,16 +77,19 @@ class Address:
     def parse(cls, url: str) -> Address:
         """Read ``postgresql://USER@HOST[,HOST…]/DATABASE?…``; every parameter of libpq's may stand behind the ``?``.
 
-        :raises SettingsError: when libpq cannot read it, or no database is named. The sentence shows nothing of it.
+        :raises SettingsError: when libpq cannot read it, no database is named, or it sets what scanhook sets itself.
+            The sentence shows nothing of it but the name of a parameter.
         """
         try:
             said = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
         except psycopg.ProgrammingError:
-            raise SettingsError(_UNREADABLE) from None  # libpq's own sentence quotes the URL, and with it the password
+            # libpq's own sentence quotes the URL, and with it the password.
+            raise SettingsError(_unknown_parameter(url) or _UNREADABLE) from None
         if _is_torn(said):
             raise SettingsError(_UNREADABLE)
         if not said.get("dbname"):
             raise SettingsError("storage.url names no database: postgresql://USER@HOST/DATABASE")
+        _check_options(said.get("options", ""))
         options = " ".join([said.pop("options", ""), *(f"-c {name}={_quoted(v)}" for name, v in _ASKED.items())])
         said.setdefault("connect_timeout", str(_CONNECT_TIMEOUT_S))
         # By its beginning an upgrade knows who else is there.
@@ -95,6 +103,38 @@ class Address:
         """For libpq, for work that holds a connection for long and that no scan waits for."""
         options = conninfo_to_dict(self.conninfo).get("options", "")
         return make_conninfo(self.conninfo, options=f"{options} {_ASKED_APART}")
+
+
+def _unknown_parameter(url: str) -> str | None:
+    """Say which parameter libpq does not know, where it is sure that it is one, and no piece of a password."""
+    before, _, query = url.partition("?")
+    if "@" in query:
+        return None
+    try:
+        if _is_torn({name: str(value) for name, value in conninfo_to_dict(before).items()}):
+            return None
+    except psycopg.ProgrammingError:
+        return None
+    known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()} | {"ssl"}
+    for name in (unquote(pair.partition("=")[0]) for pair in query.split("&")):
+        if name in _ASKED:
+            return f"storage.url: what comes behind the ? is libpq's, and scanhook sets `{name}` itself: leave it out"
+        if name not in known and _PARAMETER.fullmatch(name):
+            return (
+                f"storage.url: libpq knows no parameter `{name}`: see its list, “Parameter Key Words” in PostgreSQL's "
+                "manual; a setting of the server's is written options=-c%20NAME%3DVALUE"
+            )
+    return None
+
+
+def _check_options(options: str) -> None:
+    """Find out whether what scanhook stands on is left to it.
+
+    :raises SettingsError: when it is not.
+    """
+    for name in (found.lower().replace("-", "_") for found in _OPTION.findall(options)):
+        if name in _ASKED:
+            raise SettingsError(f"storage.url: its `options` set `{name}`, which scanhook sets itself: leave it out")
 
 
 def _is_torn(said: dict[str, str]) -> bool:

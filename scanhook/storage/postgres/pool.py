@@ -115,7 +115,8 @@ class Connections:
             self._left.add(user)
             pool = None if self._users else self._pool
             if pool is not None:
-                self._pool = None
+                # Whoever opens it again begins without a doubt: what was found out is of another time.
+                self._pool, self._why, self._hung = None, None, None
         if pool is not None:
             pool.close(timeout=1.0)
 

@@ -257,7 +257,7 @@ def check_pepper(connection: PostgresConnection, pepper: Pepper, place: str) -> 
     if kept == (None, None):
         raise StorageError(
             f"{place} holds no storage of scanhook's: does `[storage] url` name the right database? Restore it from a "
-            "backup, or make the tables of a new storage with `scanhook storage upgrade`"
+            "backup, or make the tables of a new storage with `scanhook storage upgrade --make`"
         )
     if kept != (pepper.id, pepper.check.hex()):
         raise PepperMismatch(

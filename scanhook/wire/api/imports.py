@@ -14,7 +14,7 @@ from scanhook.office import KeyScope
 from scanhook.registry.importstore import Import, Kind, Phase, is_elsewhere
 from scanhook.wire.api.operation import Call, Operation, Told
 from scanhook.wire.api.paging import number_after, write_cursor
-from scanhook.wire.api.problems import not_found
+from scanhook.wire.api.problems import not_found, problem
 from scanhook.wire.api.schema import Answer, Moment, Paged
 from scanhook.wire.uploads import Uploads
 
@@ -148,8 +148,8 @@ def _rejects(call: Call) -> Told:
     found = find_import(call)
     path = uploads_of(call).rejects(found.id)
     if not path.exists():
-        if found.machine and is_elsewhere(call.service.registry, found):
-            raise not_found(f"the list lies on the machine {found.machine.name}, if there is one")
+        if found.machine and found.report.get("refused") != 0 and is_elsewhere(call.service.registry, found):
+            raise problem(409, f"the list of its refused lines lies on the machine {found.machine.name}: ask there")
         raise not_found("no line of it was refused, or the list was deleted since")
     name = f"import-{found.id}.rejects.csv"
     # Whole, whatever part of it somebody asks for: the document promises nothing else.
@@ -187,6 +187,7 @@ OPERATIONS = (
         scope=KeyScope.READ,
         handle=_rejects,
         answer=None,
+        problems=(409,),
         media="text/csv",
     ),
 )

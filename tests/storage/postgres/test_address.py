@@ -40,7 +40,8 @@ def test_the_password_is_what_the_url_says() -> None:
         "postgresql://ann:s3cret/x@h/d",
         "postgresql://ann:x@s3cret@h/d",
         "postgresql://ann:s3cret/d",
-        f"postgresql://ann:{QUOTED}@h/d?nonsense=1",
+        "postgresql://ann:p/a?s3cret=x@h/d",
+        "postgresql://ann:s3cret?s3cret=x",
         f"postgresql://ann:{QUOTED}@h/d?%zz",
         f"postgresql://ann:{QUOTED}@[::1/d",
     ],
@@ -52,14 +53,43 @@ def test_a_url_that_cannot_be_read_is_refused_and_not_shown(url: str) -> None:
     assert e.value.__suppress_context__ or not e.value.__context__
 
 
+@pytest.mark.parametrize(
+    ("parameter", "said"),
+    [
+        ("sslmod=require", "storage.url: libpq knows no parameter `sslmod`: "),
+        ("sslmode=require&nonsense=1", "storage.url: libpq knows no parameter `nonsense`: "),
+        ("statement_timeout=3", "scanhook sets `statement_timeout` itself: leave it out"),
+    ],
+)
+def test_a_parameter_that_is_not_known_is_named_and_nothing_else_is_shown(parameter: str, said: str) -> None:
+    with pytest.raises(SettingsError) as e:
+        Address.parse(f"postgresql://ann:{QUOTED}@h.example/d?{parameter}")
+    assert said in str(e.value)
+    assert not any(part in str(e.value) for part in ("s3cret", "ann", "h.example", "require"))
+    assert e.value.__suppress_context__ or not e.value.__context__
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ("-csynchronous_commit%3Doff", "synchronous_commit"),
+        ("-c%20work_mem%3D8MB%20-c%20search_path%3Dpublic", "search_path"),
+        ("--statement-timeout%3D3", "statement_timeout"),
+        ("-cLock_Timeout%3D1", "lock_timeout"),
+    ],
+)
+def test_what_scanhook_stands_on_cannot_be_set_in_the_url(options: str, name: str) -> None:
+    with pytest.raises(SettingsError, match=f"its `options` set `{name}`, which scanhook sets itself"):
+        Address.parse(f"postgresql://h/d?options={options}")
+
+
 def test_a_url_without_a_database_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"storage\.url names no database"):
         Address.parse(f"postgresql://ann:{QUOTED}@h")
 
 
 def test_what_scanhook_stands_on_is_asked_of_every_connection(empty_database: str) -> None:
-    weaker = "-csynchronous_commit%3Doff%20-csearch_path%3Dpublic%20-cdefault_transaction_isolation%3Dserializable"
-    address = Address.parse(f"{empty_database}?options={weaker}%20-cwork_mem%3D8MB")
+    address = Address.parse(f"{empty_database}?options=-cwork_mem%3D8MB")
     names = ["synchronous_commit", "search_path", "default_transaction_isolation", "lock_timeout", "timezone", "jit"]
     names += ["idle_in_transaction_session_timeout"]
     names += [f"tcp_{name}" for name in ("keepalives_idle", "keepalives_interval", "user_timeout")]

@@ -61,7 +61,7 @@ def test_opening_makes_no_tables(empty_database: str, pepper: Pepper) -> None:
         open_room(empty_database, pepper)
     assert str(refused.value).endswith(
         " holds no storage of scanhook's: does `[storage] url` name the right database? Restore it from a backup, or "
-        "make the tables of a new storage with `scanhook storage upgrade`"
+        "make the tables of a new storage with `scanhook storage upgrade --make`"
     )
     assert sql(empty_database, "SELECT 1 FROM pg_namespace WHERE nspname = 'scanhook'") == []
 

@@ -346,9 +346,14 @@ def test_an_upload_lies_on_the_machine_that_took_it(machines: Machines, monkeypa
         "its file lies on the machine web-1: resume it there, or upload it again",
     )
     gone = other.problem("GET", f"/imports/{import_id}/rejects")
-    assert gone["detail"] == "the list lies on the machine web-1, if there is one"
+    assert (gone["status"], gone["detail"]) == (
+        409,
+        "the list of its refused lines lies on the machine web-1: ask there",
+    )
 
     machines.on("web-1")
     monkeypatch.setattr(uploading, "start_import", _run_here)
     assert one.post(f"/imports/{import_id}/resume", None)["phase"] == "done"
     assert other.get(f"/imports/{import_id}")["phase"] == "done"
+    machines.on("web-2")
+    assert other.problem("GET", f"/imports/{import_id}/rejects")["status"] == 404
