@@ -91,7 +91,7 @@ def pepper() -> Pepper:
 @pytest.fixture(scope="session")
 def storages(postgres: Address) -> Iterator[Databases]:
     """Return databases with the tables of an empty storage in them, made for the pepper of the tests."""
-    with Databases(postgres, "storage", _make_tables) as databases:
+    with Databases(postgres, "house", _make_tables) as databases:
         yield databases
 
 

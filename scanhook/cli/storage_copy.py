@@ -32,7 +32,8 @@ __all__ = ["copy"]
 
 _LEASE = "moving"
 _NICE = 10
-_UNFINISHED = "SELECT id FROM imports WHERE phase IN ('queued', 'reading', 'loading') ORDER BY id"
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+_UNFINISHED = "SELECT id, kind FROM imports WHERE phase IN ('queued', 'reading', 'loading') ORDER BY id"
 
 
 @click.command()
@@ -74,6 +75,10 @@ class _Asked:
     def of(cls, house: House, origin: str, target: str) -> _Asked:
         if target == "-":
             target = sys.stdin.readline().strip()
+        if "://" not in origin:
+            raise Refused(f"FROM is `{origin}`: write sqlite:///{origin}")
+        if "://" not in target:
+            raise Refused("TO is no URL: write postgresql://USER@HOST/DATABASE")  # it might hold a password
         source = StorageUrl.parse(origin, base=house.base)
         into = StorageUrl.parse(target, base=house.base)
         if (source.engine, into.engine) != (SQLITE, POSTGRESQL):
@@ -116,8 +121,10 @@ class _Outcome:
 
 @contextmanager
 def _ending_in_order() -> Iterator[None]:
-    """Let TERM end the command as Ctrl-C does: a house that stands still goes on."""
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    """Let other signals end the command as Ctrl-C does: a house that stands still goes on."""
+    for number in _ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` has it
+            signal.signal(number, signal.default_int_handler)
     try:
         yield
     except KeyboardInterrupt:
@@ -125,8 +132,12 @@ def _ending_in_order() -> Iterator[None]:
             "stopped. The same command goes on from here, and --give-up ends the move; until then the house in FROM "
             "writes down what is changed in it"
         ) from None
-    finally:
-        signal.signal(signal.SIGTERM, before)
+
+
+def _unstoppable() -> None:
+    """From here to the very exit a signal would only hide that the house has moved, and what is to be done now."""
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager
@@ -149,17 +160,25 @@ def _opened(asked: _Asked, tell: Telling) -> Iterator[Move]:
 
 
 def _given_up(asked: _Asked, tell: Telling) -> _Outcome:
-    from scanhook.storage.moving import give_up_without_target  # noqa: PLC0415  (psycopg, as below)
+    from scanhook.storage.moving import GivenUp, give_up_without_target  # noqa: PLC0415  (psycopg, as below)
 
+    place = asked.target.name
     try:
         with _opened(asked, tell) as move:
-            move.give_up()
-        there = f"{asked.target.name} is an empty storage"
+            became = move.give_up()
+        there = {
+            GivenUp.GONE: f"the copy and its tables are taken out of {place}",
+            GivenUp.EMPTIED: (
+                f"the tables in {place}, which were there before, are empty, and marked so that no service uses them: "
+                "drop that database, or begin a move into it again"
+            ),
+            GivenUp.NOT_THERE: f"no copy of it lies in {place}, where nothing was changed",
+        }[became]
     except StorageMoved:
         raise
     except StorageError as error:
         give_up_without_target(asked.source, pepper=asked.pepper)
-        there = f"what was copied so far stays in {asked.target.name} ({error.why})"
+        there = f"what was copied so far stays in {place} ({error.why})"
     return _Outcome(state="given up", said=f"The move is given up: {there}, and this house goes on as before.")
 
 
@@ -175,6 +194,7 @@ def _moved_on(asked: _Asked, move: Move, *, finish: bool) -> _Outcome:
     now = SystemClock().now()
     begun = move.begin()
     if begun is Begun.HANDED_OVER:
+        _unstoppable()
         settle(move, now=now)
         _bring_along(asked)
         return _Outcome(state="moved", said=_farewell(asked, "The house has moved already."))
@@ -195,10 +215,14 @@ def _moved_on(asked: _Asked, move: Move, *, finish: bool) -> _Outcome:
             ),
             facts={"rows": counts, "changes": caught, "seconds": asked.phases.seconds},
         )
-    move.catch_up()  # what was changed while the tables were counted
-    moved = hand_over(move, hindrance=_hindrance, notes=_notes, now=now)
+    caught += move.catch_up()  # what was changed while the tables were counted
+
+    def noted(sums: Mapping[str, RowSum], numbers: Mapping[str, int]) -> dict[str, str]:
+        _bring_along(asked)  # before anybody can scan there
+        return _notes(sums, numbers)
+
+    moved = hand_over(move, hindrance=_hindrance, notes=noted, now=now, unstoppable=_unstoppable)
     asked.phases.end()
-    _bring_along(asked)
     return _finished(asked, moved, caught)
 
 
@@ -247,11 +271,13 @@ def _notes(sums: Mapping[str, RowSum], numbers: Mapping[str, int]) -> dict[str, 
 
 def _hindrance(registry: Session) -> str | None:
     """Say which imports must end before: what they have sorted lies in the old house, and would not be found again."""
-    numbers = [str(number) for (number,) in registry.rows(_UNFINISHED)]
-    if not numbers:
+    found = registry.rows(_UNFINISHED)
+    if not found:
         return None
+    numbers = [str(number) for number, _ in found]
+    minted = "; mint again where `scanhook codes mint` was stopped" if any(kind == "mint" for _, kind in found) else ""
     which = f"the import {numbers[0]} is" if len(numbers) == 1 else f"the imports {', '.join(numbers)} are"
     return (
         f"{which} not finished: wait until they have ended, import their files again if they were stopped, or give "
-        "them up with `scanhook imports drop`; then run this again"
+        f"them up with `scanhook imports drop`{minted}; then run this again"
     )

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import psycopg
 import pytest
 from click.testing import CliRunner
@@ -17,6 +21,7 @@ from scanhook.settings import House, load_settings
 from scanhook.storage import StorageUrl, open_file
 from scanhook.storage.lease import take_lease
 from scanhook.storage.moving import Move
+from scanhook.storage.moving.source import Source
 from scanhook.wire.service import keyring
 from tests.cli.conftest import Scanner, run, run_json
 from tests.conftest import OPENID
@@ -24,6 +29,16 @@ from tests.serving import scan_push, unfinish_imports, verdict_in
 
 GENUINE = "qrcode/moment-frame/GENUINE0001"
 SOURCE = "sqlite:///data"
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]
+
+
+@pytest.fixture(autouse=True)
+def _signals() -> Iterator[None]:
+    """Let signals end this process as before: a command that ends leaves them as they are."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def settled_in(house: House, url: str) -> House:
@@ -58,7 +73,7 @@ def test_a_program_reads_what_was_copied(stocked: House, empty_database: str) ->
 
     assert told["state"] == "copied"
     assert told["rows"]["registry.codes"] == 3
-    assert set(told["seconds"]) == {"copying", "catching up", "counting", "analyzing"}
+    assert set(told["seconds"]) == {"copying", "catching up", "comparing", "analyzing"}
 
 
 def test_a_house_that_has_moved_gives_the_same_verdicts_from_its_new_storage(
@@ -141,7 +156,15 @@ def test_a_move_that_is_given_up_leaves_nothing(stocked: House, empty_database: 
 
     told = run("storage", "copy", SOURCE, empty_database, "--give-up").stdout
 
-    assert told.startswith("The move is given up: postgresql://")
+    place = StorageUrl.parse(empty_database, base=stocked.base).name
+    assert told == (
+        f"The move is given up: the copy and its tables are taken out of {place}, and this house goes on as before.\n"
+    )
+    again = run("storage", "copy", SOURCE, empty_database, "--give-up", code=1).stderr
+    assert again == (
+        f"error: there is no move to give up: {stocked.base / 'data'} is not being moved, and {place} holds no copy of "
+        "it; nothing was changed\n"
+    )
     assert run_json("storage", "copy", SOURCE, empty_database)["rows"]["registry.codes"] == 3
 
 
@@ -240,6 +263,51 @@ def test_whoever_stops_it_is_told_how_to_go_on(
         "writes down what is changed in it"
     )
     assert run_json("storage", "copy", SOURCE, empty_database)["state"] == "copied"
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("ending", ["settle", "show"])
+def test_a_signal_after_the_hand_over_does_not_hide_that_the_house_has_moved(
+    stocked: House, empty_database: str, monkeypatch: pytest.MonkeyPatch, number: int, ending: str
+) -> None:
+    with monkeypatch.context() as patched:
+        if ending == "settle":
+            leave = Source.leave
+
+            def interrupted(source: Source, at: int) -> None:
+                os.kill(os.getpid(), number)
+                leave(source, at)
+
+            patched.setattr(Source, "leave", interrupted)
+        else:
+            echo = click.echo
+
+            def echoed(said: str) -> None:
+                os.kill(os.getpid(), number)
+                echo(said)
+
+            patched.setattr("click.echo", echoed)
+        told = run("storage", "copy", SOURCE, empty_database, "--finish").stdout
+
+    assert told.startswith("The house has moved: ")
+
+
+@pytest.mark.parametrize(
+    ("origin", "target", "said"),
+    [
+        ("data", "postgresql://127.0.0.1:1/house", "FROM is `data`: write sqlite:///data"),
+        ("/srv/data", "postgresql://127.0.0.1:1/house", "FROM is `/srv/data`: write sqlite:////srv/data"),
+        (SOURCE, "me:secret@db/house", "TO is no URL: write postgresql://USER@HOST/DATABASE"),
+    ],
+)
+def test_what_is_no_url_is_told_how_to_write_one(shop: House, origin: str, target: str, said: str) -> None:
+    assert run("storage", "copy", origin, target, code=1).stderr == f"error: {said}\n"
+
+
+def test_a_house_that_cannot_be_reached_has_no_move_to_give_up(shop: House) -> None:
+    refused = run("storage", "copy", SOURCE, "postgresql://127.0.0.1:1/house", "--give-up", code=1).stderr
+
+    assert refused.startswith("error: there is no move to give up: ")
 
 
 def test_a_house_that_is_not_there_cannot_move(shop: House, tmp_path: Path) -> None:

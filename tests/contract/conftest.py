@@ -45,7 +45,7 @@ def stocked_databases(postgres: Address, tmp_path_factory: pytest.TempPathFactor
         stock(registry, folder, pepper)
         registry.close()
 
-    with Databases(postgres, "stocked", make) as databases:
+    with Databases(postgres, "registered", make) as databases:
         yield databases
 
 

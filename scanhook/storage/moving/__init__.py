@@ -9,10 +9,11 @@ pages, and catching up puts each row that was changed since in its place, as it 
 
 from scanhook.storage.moving.digest import RowSum
 from scanhook.storage.moving.finishing import Hindrance, Moved, Notes, check_unhindered, finish, settle
-from scanhook.storage.moving.move import Begun, Move, give_up_without_target, opened_move
+from scanhook.storage.moving.move import Begun, GivenUp, Move, give_up_without_target, opened_move
 
 __all__ = [
     "Begun",
+    "GivenUp",
     "Hindrance",
     "Move",
     "Moved",

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from scanhook.storage.moving.tables import LOG, Table, quoted
 from scanhook.storage.sqlite_connection import SqliteConnection
 
-__all__ = ["begin_capture", "captured_by", "end_capture"]
+__all__ = ["begin_capture", "captured_by", "end_capture", "is_captured"]
 
 _KEYS_MAX = 3
 _ID = "moving"
 _LOG_TABLE = f"CREATE TABLE {LOG} (number INTEGER PRIMARY KEY, name TEXT NOT NULL, k1 NOT NULL, k2, k3)"
 _TRIGGERS = "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND name LIKE 'moving\\_%' ESCAPE '\\'"
+_TRACES = "SELECT 1 FROM sqlite_schema WHERE name LIKE 'moving\\_%' ESCAPE '\\' LIMIT 1"
 
 
 def begin_capture(connection: SqliteConnection, tables: list[Table], *, move_id: str) -> None:
@@ -39,6 +40,11 @@ def captured_by(connection: SqliteConnection, tables: list[Table]) -> str | None
         return None
     move_id: str | None = connection.value("SELECT value FROM meta WHERE name = ?", (_ID,))
     return move_id
+
+
+def is_captured(connection: SqliteConnection) -> bool:
+    """Tell whether anything of a move is left, whole or not."""
+    return connection.value(_TRACES) is not None
 
 
 def end_capture(connection: SqliteConnection) -> None:

@@ -52,8 +52,28 @@ class Mover:
                     if table.name in keys:
                         self._put_in_place(room, table, list(keys[table.name]))
         if changes:
-            room.forget(changes[-1].number)
+            room.forget(changes)
         return len(changes)
+
+    def compare_page(self, room: SourceRoom, table: Table, after: Key | None) -> tuple[Key | None, RowSum]:
+        """Compare the rows behind a key with those that the target has now, but for what was changed since.
+
+        :returns: the last one's key, ``None`` at the end; and what stands for the target's.
+        :raises StorageError: when they differ.
+        """
+        with room.snapshot():
+            here = room.page(table, after, _PAGE_ROWS)
+            since = {change.key for change in room.changes() if change.name == table.name}
+        upto = table.key_of(here[-1]) if len(here) == _PAGE_ROWS else None
+        there = self._target.rows(table, after=after, upto=upto)
+        hashed = self._hash(table)
+        both = [[row for row in rows if not since or table.key_of(row) not in since] for rows in (here, there)]
+        if hashed.sum_of(both[0]) != hashed.sum_of(both[1]):
+            raise StorageError(
+                f"{table.label}: {self._target.place} holds other rows now than were written: look for who changes "
+                "them there, then give the copy up (--give-up), and begin again"
+            )
+        return upto, hashed.sum_of(there)
 
     def _added(self, room: SourceRoom, table: Table, filled: Filled, rows: list[Row]) -> Filled:
         upto = table.key_of(rows[-1])

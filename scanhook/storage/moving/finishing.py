@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from scanhook.errors import Refused, StorageError
@@ -17,8 +18,12 @@ from scanhook.storage.sqlite_connection import SqliteConnection
 
 __all__ = ["Hindrance", "Moved", "Notes", "check_unhindered", "finish", "settle"]
 
-_HOLD_STEP_S = 10.0
-"""For one statement of the target's while the house stands still."""
+_HOLD_S = 5.0
+"""So long the house stands still at most for the target; then it goes on."""
+_HOLD_CHANGES = 10_000
+"""So many are caught up with while it stands still."""
+_TRIES = 10
+_UNMARKING_S = 10.0
 
 Hindrance = Callable[[SqliteConnection], str | None]
 """Looks at the source's registry, and says what has to be done before the house can move; ``None``: nothing."""
@@ -41,35 +46,80 @@ class Moved:
     sums: Mapping[str, RowSum]
 
 
-def finish(move: Move, *, hindrance: Hindrance, notes: Notes, now: float) -> Moved:
+def finish(move: Move, *, hindrance: Hindrance, notes: Notes, now: float, unstoppable: Callable[[], None]) -> Moved:
     """Hand over to a target that is filled and nearly caught up; when anything fails, the source goes on.
 
+    :param unstoppable: is called when nothing must stop the process any more: just before the target is opened, and
+        before the source is let go on.
     :param now: seconds since 1970.
     :raises Refused: when something has to be done before.
     :raises StorageError: when the target cannot be reached, or does not give back what was written.
     """
-    move.began("handing over")
-    move.tell("handing over", 0, 4)
-    started = time.monotonic()
     sums: dict[str, RowSum] = {}
+    opening = False
     try:
-        move.source.mark(move.target.place, hindrance=hindrance)
-        with move.target.hurrying(_HOLD_STEP_S):
+        started = _marked(move, hindrance)
+        with move.target.hurrying(_HOLD_S):
             move.tell("handing over", 1, 4)
             _copy_the_rest(move)
             move.tell("handing over", 2, 4)
             sums = _compared(move)
             lasts = _numbered(move)
-            move.target.open_rooms(notes(sums, lasts))
+            noted = notes(sums, lasts)
+            unstoppable()
+            opening = True
+            move.target.open_rooms(noted)
     except BaseException:
-        if not move.target.was_opened():
-            move.source.unmark()
+        unstoppable()
+        if not (opening and _was_opened(move)):
+            _let_go_on(move)
             raise
     hold_s = time.monotonic() - started
     move.tell("handing over", 3, 4)
-    settle(move, now=now)
+    move.source.leave(int(now))
+    with suppress(StorageError):  # its last answer was lost; all that stays is a note
+        move.target.forget_move()
     move.tell("handing over", 4, 4)
     return Moved(hold_s=hold_s, sums=sums)
+
+
+def _marked(move: Move, hindrance: Hindrance) -> float:
+    """Stop the source when little is left; returns when it was stopped."""
+    for _ in range(_TRIES):
+        move.began("handing over")
+        move.tell("handing over", 0, 4)
+        with move.target.hurrying(_HOLD_S):
+            move.target.prove()
+        started = time.monotonic()
+        if move.source.mark(move.target.place, hindrance=hindrance, most=_HOLD_CHANGES):
+            return started
+        move.catch_up()
+    raise Refused(
+        "so much is changed in this house that it would stand still for long: run this again in a quieter hour, or "
+        "when what changes so much has ended"
+    )
+
+
+def _was_opened(move: Move) -> bool:
+    try:
+        return move.target.was_opened()
+    except StorageError as error:
+        raise StorageError(
+            f"{move.source.folder} stands still: it cannot be known whether {move.target.place} was opened in the last "
+            f"moment ({error.why}); run the same command again when that server answers"
+        ) from None
+
+
+def _let_go_on(move: Move) -> None:
+    until = time.monotonic() + _UNMARKING_S
+    while True:
+        try:
+            return move.source.unmark()
+        except StorageError as error:
+            if time.monotonic() > until:
+                raise StorageError(
+                    f"{move.source.folder} still stands still ({error.why}): run the same command again"
+                ) from None
 
 
 def settle(move: Move, *, now: float) -> None:

@@ -33,6 +33,8 @@ class Shape:
     :param select: returns the rows of some keys.
     :param first: returns the rows up to a key.
     :param behind: returns the rows behind one key and up to another.
+    :param rest: returns the rows behind a key.
+    :param all: returns all rows.
     :param unique: columns that must be unique there beside the source's key, and what finds the keys of rows that have
         such values.
     :param sequence: what gives the rows their numbers.
@@ -45,12 +47,16 @@ class Shape:
     select: str
     first: str
     behind: str
+    rest: str
+    all: str
     unique: tuple[tuple[tuple[str, ...], str], ...]
     sequence: str | None
 
-    def between(self, after: bool) -> str:  # noqa: FBT001
-        """Return what returns the rows behind a key, or behind none, up to another."""
-        return self.behind if after else self.first
+    def between(self, *, after: bool, upto: bool) -> str:
+        """Return what returns the rows behind a key, or behind none, up to another, or to the end."""
+        if upto:
+            return self.behind if after else self.first
+        return self.rest if after else self.all
 
 
 def shape_of(session: PostgresSession, table: Table, place: str) -> Shape:
@@ -81,6 +87,8 @@ def shape_of(session: PostgresSession, table: Table, place: str) -> Shape:
         select=f"{select} ({table.listed_key}) IN ({among})",
         first=f"{select} ({table.listed_key}) <= ({low})",
         behind=f"{select} ({table.listed_key}) > ({low}) AND ({table.listed_key}) <= ({high})",
+        rest=f"{select} ({table.listed_key}) > ({low})",
+        all=f"SELECT {table.listed} FROM {name}",
         unique=tuple(
             (
                 tuple(columns),

@@ -11,8 +11,8 @@ from scanhook.errors import Refused, SchemaMismatch, StorageError, StorageMoved
 from scanhook.storage.checking import check_kept_pepper
 from scanhook.storage.database import moved
 from scanhook.storage.files import STORE_FILES
-from scanhook.storage.moving.capture import begin_capture, captured_by, end_capture
-from scanhook.storage.moving.tables import LOG, Key, Row, Table, tables_of
+from scanhook.storage.moving.capture import begin_capture, captured_by, end_capture, is_captured
+from scanhook.storage.moving.tables import LOG, Key, Row, Table, quoted, tables_of
 from scanhook.storage.pepper import Pepper
 from scanhook.storage.sqlite import MOVED_AT, MOVED_TO, schema_of
 from scanhook.storage.sqlite_connection import SqliteConnection, open_file, wording
@@ -101,14 +101,14 @@ class SourceRoom:
         """Return the next rows by key."""
         marks = ", ".join("?" * len(table.key))
         behind = f"WHERE ({table.listed_key}) > ({marks}) " if after is not None else ""
-        statement = f"SELECT {table.listed} FROM {table.name} {behind}ORDER BY {table.listed_key} LIMIT ?"
+        statement = f"SELECT {table.listed} FROM {quoted(table.name)} {behind}ORDER BY {table.listed_key} LIMIT ?"
         with wording(self.path):
             return _storable(table, self.connection.rows(statement, (*(after or ()), limit)))
 
     def rows(self, table: Table, keys: Iterable[Key]) -> list[Row]:
         """Return those rows of these keys that are there."""
         which = " AND ".join(f'"{column}" = ?' for column in table.key)
-        statement = f"SELECT {table.listed} FROM {table.name} WHERE {which}"
+        statement = f"SELECT {table.listed} FROM {quoted(table.name)} WHERE {which}"
         execute = self.connection.execute
         with wording(self.path):
             return _storable(table, [row for key in keys for row in execute(statement, key).fetchall()])
@@ -116,7 +116,7 @@ class SourceRoom:
     def count(self, table: Table) -> int:
         """Count a table's rows."""
         with wording(self.path):
-            return int(self.connection.value(f"SELECT count(*) FROM {table.name}"))
+            return int(self.connection.value(f"SELECT count(*) FROM {quoted(table.name)}"))
 
     def changes(self, limit: int | None = None) -> list[Change]:
         """Return the oldest changes that are not caught up with, or all."""
@@ -131,13 +131,16 @@ class SourceRoom:
         with wording(self.path):
             return int(self.connection.value(f"SELECT count(*) FROM {LOG}"))
 
-    def forget(self, upto: int) -> None:
-        """Forget changes that are caught up with, in short transactions."""
-        statement = f"DELETE FROM {LOG} WHERE number IN (SELECT number FROM {LOG} WHERE number <= ? LIMIT ?)"
-        while True:
+    def forget(self, changes: list[Change]) -> None:
+        """Forget changes that are caught up with, in short transactions.
+
+        :param changes: all between the first and the last of them.
+        """
+        # Never once more: an empty log begins with 1 again, and such a change is not caught up with.
+        for first in range(0, len(changes), _FORGET_ROWS):
+            part = changes[first : first + _FORGET_ROWS]
             with self.writing() as connection:
-                if connection.change(statement, (upto, _FORGET_ROWS)) < _FORGET_ROWS:
-                    return
+                connection.change(f"DELETE FROM {LOG} WHERE number BETWEEN ? AND ?", (part[0].number, part[-1].number))
 
     def last_number(self, table: Table) -> int:
         """Return the highest number that a row of a table was ever given, as far as the source knows."""
@@ -171,6 +174,14 @@ class Source:
         ids = {room.captured_by() for room in self.rooms}
         return ids.pop() if len(ids) == 1 else None
 
+    def is_in_a_move(self) -> bool:
+        """Tell whether anything of a move is left in any file."""
+        for room in self.rooms:
+            with wording(room.path):
+                if is_captured(room.connection):
+                    return True
+        return self.moved_to() is not None
+
     def begin_capture(self, move_id: str) -> None:
         """Write down every change from now on."""
         for room in self.rooms:
@@ -197,27 +208,38 @@ class Source:
 
         :raises StorageMoved: when it was.
         """
+        if self.is_left():
+            raise StorageMoved(moved(str(self.folder), self.moved_to() or "another place"))
+
+    def is_left(self) -> bool:
+        """Tell whether the house was left for good."""
         for room in self.rooms:
             with wording(room.path):
                 if room.connection.value("SELECT 1 FROM meta WHERE name = ?", (MOVED_AT,)):
-                    raise StorageMoved(moved(str(self.folder), self.moved_to() or "another place"))
+                    return True
+        return False
 
-    def mark(self, place: str, *, hindrance: Callable[[SqliteConnection], str | None]) -> None:
+    def mark(self, place: str, *, hindrance: Callable[[SqliteConnection], str | None], most: int) -> bool:
         """Mark all three files as moved, in one transaction: whoever begins anything from now on is refused.
 
         :param hindrance: looks at the registry, and says why it cannot be moved now.
+        :param most: so many changes may be left to catch up with.
+        :returns: False, and nothing is marked, when more are.
         :raises Refused: when it says so.
         """
         with self._all() as (connection, names):
             why = hindrance(connection)
             if why is not None:
                 raise Refused(why)
+            if sum(connection.value(f"SELECT count(*) FROM {name}.{LOG}") for name in names) > most:
+                return False
             for name in names:
                 connection.execute(
                     f"INSERT INTO {name}.meta (name, value) VALUES (?, ?) "
                     "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
                     (MOVED_TO, place),
                 )
+        return True
 
     def unmark(self) -> None:
         """Let the source go on."""

@@ -2,39 +2,45 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from psycopg.errors import UniqueViolation
 
-from scanhook.errors import Refused, StorageError
+from scanhook.errors import PepperMismatch, Refused, StorageError
 from scanhook.storage.moving.filled import Filled
+from scanhook.storage.moving.making import MADE, made_target, took_away
 from scanhook.storage.moving.shapes import Shape, shape_of
 from scanhook.storage.moving.tables import Key, Row, Table
 from scanhook.storage.pepper import Pepper
 from scanhook.storage.postgres.address import Address
 from scanhook.storage.postgres.connection import PostgresConnection, PostgresSession
-from scanhook.storage.postgres.database import LOCK_CLASS
 from scanhook.storage.postgres.pool import Connections
 from scanhook.storage.postgres.tables import (
     FILLING,
     ROOMS,
+    check_pepper,
     check_tables,
     has_tables,
-    make_tables,
     note_of,
     package_of,
     schema_of,
 )
 from scanhook.storage.postgres.wording import wording
 
-__all__ = ["InTheWay", "Target", "opened_target"]
+__all__ = ["InTheWay", "Target"]
 
 _STEP_S = 120.0
 """For one page of rows, or one statement over a table; a server that says nothing for longer is given up."""
-_LOCK = 100
-"""The second half of the advisory lock that one move holds in the target."""
+_ASKING_S = 10.0
+_BACKEND = "SELECT pid::bigint, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+_END = (
+    "SELECT pg_terminate_backend(pid, 5000)::int FROM pg_stat_activity "
+    "WHERE pid = ? AND backend_start = ?::text::timestamptz"
+)
+"""The start tells it from one with the same number on another server."""
 _NOTE = "moving"
 _KEEP = "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 
@@ -54,7 +60,8 @@ class Target:
         self._address = address
         self._connection = connection
         self._pepper = pepper
-        self._step_s = _STEP_S
+        self._deadline = math.inf
+        self._ours = PostgresSession(connection).rows(_BACKEND)[0]
         self._shapes: dict[str, Shape] = {}
         self._standings = {room: f"{len(schema_of(package_of(room)))}/{pepper.id}" for room in ROOMS}
 
@@ -73,25 +80,21 @@ class Target:
                 yield
 
     @contextmanager
-    def hurrying(self, step_s: float) -> Iterator[None]:
-        """Give up sooner on a server that says nothing."""
-        self._step_s = step_s
+    def hurrying(self, within_s: float) -> Iterator[None]:
+        """Give up on the server when all that is done in the block takes longer."""
+        self._deadline = time.monotonic() + within_s
         try:
             yield
         finally:
-            self._step_s = _STEP_S
+            self._deadline = math.inf
 
     def _hurry(self) -> None:
-        self._connection.until = time.monotonic() + self._step_s
+        self._connection.until = min(time.monotonic() + _STEP_S, self._deadline)
 
     # -- whose it is ---------------------------------------------------------------------------------------------------
 
     def move_id(self) -> str | None:
-        """Return the move that fills it, or has filled it last; ``None`` where it holds no tables, or is nobody's copy.
-
-        :raises PepperMismatch: when it was made with another pepper.
-        :raises SchemaMismatch: when another version has made its tables.
-        """
+        """Return the move that fills it, or has filled it last; ``None`` where it is nobody's copy."""
         with wording(self.place):
             if not has_tables(self._connection):
                 return None
@@ -105,12 +108,21 @@ class Target:
         return notes == self._standings
 
     def was_opened(self) -> bool:
-        """Tell whether :meth:`open_rooms` was done, when its answer was lost; ``False`` when nobody can be asked."""
-        try:
-            with Connections(self._address, most=1).apart(within_s=self._step_s) as asked:
-                return all(note_of(asked, room) == standing for room, standing in self._standings.items())
-        except StorageError:
-            return False
+        """Tell whether :meth:`open_rooms` was done, when its answer was lost; from now on it is not done any more.
+
+        A commit that still waits, as for a standby, would be seen by nobody: what waits is ended before.
+
+        :raises StorageError: when nobody can be asked, or it cannot be ended.
+        """
+        with Connections(self._address, most=1).apart(within_s=_ASKING_S) as asked:
+            if not all(ended for (ended,) in PostgresSession(asked).rows(_END, self._ours)):
+                raise StorageError(f"{self.place}: what was begun there cannot be ended")
+            return all(note_of(asked, room) == standing for room, standing in self._standings.items())
+
+    def prove(self) -> None:
+        """Commit something, so that a server that cannot is known before it matters."""
+        with self.transaction():
+            self.session.change("UPDATE meta SET value = value WHERE name = ?", (_NOTE,))
 
     def begin(self, tables: list[Table], *, move_id: str, origin: str) -> None:
         """Make it the empty target of a move. What it holds is thrown away if it is an unfinished copy, and never else.
@@ -121,7 +133,7 @@ class Target:
         self._make()
         fit = self._fit(tables)
         with self.transaction():
-            if not self._is_filling():
+            if self._filled_from() is None:
                 in_use = [
                     table.label for table in tables if self.session.value(f"SELECT 1 FROM {fit[table.label]} LIMIT 1")
                 ]
@@ -141,26 +153,48 @@ class Target:
         self._fit(tables)
 
     def _make(self) -> None:
+        if self.has_tables():
+            return
         with wording(self.place):
-            found = has_tables(self._connection)
-        if not found:
-            make_tables(self._address, pepper=self._pepper)
+            made = made_target(self._address, self.session, pepper=self._pepper)
+            if made is not None:
+                self.session.change(_KEEP, (MADE, made))
+
+    def has_tables(self) -> bool:
+        """Tell whether it holds a storage, or the copy of one."""
+        with wording(self.place):
+            return has_tables(self._connection)
 
     def check(self) -> None:
         """Find out whether the tables are of this pepper and this version.
 
-        :raises StorageError: when they are not; nothing is wrong with a database that has none.
+        :raises Refused: when they are another house's.
+        :raises StorageError: when they are of another version; nothing is wrong with a database that has none.
         """
+        if not self.has_tables():
+            return
         with wording(self.place):
-            if not has_tables(self._connection) or self._is_filling():
+            try:
+                check_pepper(self._connection, self._pepper, self.place)
+            except PepperMismatch:
+                raise Refused(
+                    f"{self.place} holds another house already, which has another pepper: name an empty database"
+                ) from None
+            if self._filled_from() is not None:
                 return
             for room in ROOMS:
                 check_tables(
                     self._connection, room=room, package=package_of(room), pepper=self._pepper, place=self.place
                 )
 
-    def _is_filling(self) -> bool:
-        return (note_of(self._connection, ROOMS[0]) or "").partition("/")[0] == FILLING
+    def _filled_from(self) -> str | None:
+        state, _, origin = (note_of(self._connection, ROOMS[0]) or "").partition("/")
+        return origin if state == FILLING else None
+
+    def is_filled_from(self, origin: str) -> bool:
+        """Tell whether it is an unfinished copy of the house that lies there, whichever move has begun it."""
+        with wording(self.place):
+            return self._filled_from() == origin
 
     def _fit(self, tables: list[Table]) -> dict[str, str]:
         with wording(self.place):
@@ -184,15 +218,23 @@ class Target:
     def forget_move(self) -> None:
         """Forget that it ever was a copy."""
         with self.transaction():
-            self.session.change("DELETE FROM meta WHERE name = ?", (_NOTE,))
+            self.session.change("DELETE FROM meta WHERE name IN (?, ?)", (_NOTE, MADE))
 
-    def empty(self) -> None:
-        """Throw the unfinished copy away, and leave an empty storage."""
+    def throw_away(self, tables: list[Table], *, origin: str) -> bool:
+        """Throw the unfinished copy away. An empty storage that could be used would stand in the place of a lost one.
+
+        :param origin: where it came from, for people.
+        :returns: whether the tables are gone: those that the copy has not made itself stay, empty, and nobody can use
+            them.
+        """
         with self.transaction():
-            for shape in self._shapes.values():
-                self.session.change(f"TRUNCATE {shape.table}")
+            if took_away(self.session, note_of(self._connection, MADE)):
+                return True
+            for table in self._fit(tables).values():
+                self.session.change(f"TRUNCATE {table}")
             self.session.change("DELETE FROM meta WHERE name = ? OR starts_with(name, ?)", (_NOTE, f"{_NOTE}:"))
-            self.session.change_all(_KEEP, list(self._standings.items()))
+            self.close_rooms(f"{origin} (given up)")
+        return False
 
     # -- how far it is -------------------------------------------------------------------------------------------------
 
@@ -222,9 +264,14 @@ class Target:
         :param upto: the last one's.
         :raises InTheWay: when another row has what must be unique.
         """
-        shape = self._shapes[table.label]
-        self._copy(shape, rows)
-        return self._read(shape.between(after is not None), (*(after or ()), *upto))
+        self._copy(self._shapes[table.label], rows)
+        return self.rows(table, after=after, upto=upto)
+
+    def rows(self, table: Table, *, after: Key | None, upto: Key | None) -> list[Row]:
+        """Return the rows behind a key, up to another."""
+        statement = self._shapes[table.label].between(after=after is not None, upto=upto is not None)
+        with wording(self.place):
+            return self._read(statement, (*(after or ()), *(upto or ())))
 
     def count_of(self, table: Table, keys: list[Key]) -> int:
         """Count those rows of some keys that are there."""
@@ -301,22 +348,3 @@ class Target:
 
 def _columns(keys: list[Key]) -> tuple[list[object], ...]:
     return tuple(list(part) for part in zip(*keys, strict=True))
-
-
-@contextmanager
-def opened_target(address: Address, *, pepper: Pepper) -> Iterator[Target]:
-    """Open a target; no other move does anything with it meanwhile.
-
-    :raises Refused: when another move is at work on it.
-    :raises StorageError: when it cannot be reached.
-    """
-    with wording(address.place):
-        connection = Connections(address, most=1).connect()
-    try:
-        target = Target(address, connection, pepper=pepper)
-        with wording(address.place):
-            if not target.session.value("SELECT pg_try_advisory_lock(?::int, ?::int)", (LOCK_CLASS, _LOCK)):
-                raise Refused(f"another `scanhook storage copy` is at work on {address.place}: wait for it, or stop it")
-        yield target
-    finally:
-        connection.close()

@@ -116,7 +116,9 @@ class Connections:
             pool = None if self._users else self._pool
             if pool is not None:
                 # Whoever opens it again begins without a doubt: what was found out is of another time.
-                self._pool, self._why, self._hung = None, None, None
+                self._pool = None
+                self._why = None
+                self._hung = None
         if pool is not None:
             pool.close(timeout=1.0)
 

@@ -16,9 +16,23 @@ from scanhook.journal import open_journal
 from scanhook.office import KeyScope, open_office
 from scanhook.registry import open_registry
 from scanhook.storage import Pepper, StorageUrl, open_file
-from scanhook.storage.moving import Begun, Move, Moved, RowSum, finish, give_up_without_target, opened_move, settle
+from scanhook.storage.moving import (
+    Begun,
+    GivenUp,
+    Move,
+    Moved,
+    RowSum,
+    finish,
+    give_up_without_target,
+    opened_move,
+    settle,
+)
 from scanhook.storage.moving.digest import RowHash
 from scanhook.storage.moving.filled import Filled
+from scanhook.storage.moving.move import FEW
+from scanhook.storage.moving.source import SourceRoom
+from scanhook.storage.moving.target import Target
+from scanhook.storage.postgres.tables import make_tables
 from tests.contract.life import batch, change
 from tests.journal.scans import AT, noted, scan, verdict
 from tests.storage.moving.houses import NOW, told_by
@@ -49,7 +63,8 @@ def copied(move: Move) -> dict[str, int]:
 
 
 def handed_over(move: Move, **changed: Any) -> Moved:
-    return finish(move, **{"hindrance": lambda _registry: None, "notes": no_notes, "now": NOW, **changed})
+    asked = {"hindrance": lambda _registry: None, "notes": no_notes, "now": NOW, "unstoppable": lambda: None}
+    return finish(move, **{**asked, **changed})
 
 
 def moved(source: StorageUrl, target: StorageUrl, pepper: Pepper) -> Moved:
@@ -318,6 +333,28 @@ def test_rows_that_went_away_in_the_target_are_noticed(source: StorageUrl, targe
             move.look_over()
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE scanhook.codes SET position = position + 1",
+        "UPDATE scanhook.scans SET verdict = 'fake'",
+        "UPDATE scanhook.products SET shown = CASE shown WHEN 0 THEN 1 ELSE 0 END",
+    ],
+)
+def test_rows_that_were_changed_in_the_target_are_noticed(
+    source: StorageUrl, target: StorageUrl, pepper: Pepper, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scanhook.storage.moving.catching._PAGE_ROWS", 5)
+    with moving(source, target, pepper) as move:
+        move.begin()
+        move.fill()
+        lived_in(source, pepper)
+        move.look_over()
+        sql(target, change)
+        with pytest.raises(StorageError, match="holds other rows now than were written"):
+            move.look_over()
+
+
 def fail(*_: object) -> dict[str, str]:
     raise Killed
 
@@ -368,7 +405,7 @@ def test_a_house_whose_handing_over_was_killed_stands_still_until_the_next_run(
     with moving(source, target, pepper) as move:
         move.begin()
         copied(move)
-        move.source.mark(move.target.place, hindrance=lambda _registry: None)
+        move.source.mark(move.target.place, hindrance=lambda _registry: None, most=0)
     with pytest.raises(StorageMoved):
         told_by(source, pepper)
 
@@ -414,17 +451,219 @@ def test_a_move_can_be_given_up(source: StorageUrl, target: StorageUrl, pepper: 
     with moving(source, target, pepper) as move:
         move.begin()
         copied(move)
-        move.source.mark(move.target.place, hindrance=lambda _registry: None)
+        move.source.mark(move.target.place, hindrance=lambda _registry: None, most=0)
 
     with moving(source, target, pepper) as move:
+        assert move.give_up() is GivenUp.EMPTIED
+    with moving(source, target, pepper) as move, pytest.raises(Refused, match="there is no move to give up"):
         move.give_up()
 
     told_by(source, pepper)
     assert sql(target, "SELECT count(*) FROM scanhook.codes") == [(0,)]
-    open_registry(target, pepper=pepper, clock=FixedClock(NOW)).close()
+    with pytest.raises(StorageError, match=r"is still being filled from .* \(given up\)"):
+        open_registry(target, pepper=pepper, clock=FixedClock(NOW))
     file = open_file(source.folder / "registry.db")
     assert file.rows("SELECT name FROM sqlite_schema WHERE name LIKE 'moving%'") == []
     file.close()
+
+
+@pytest.mark.parametrize("schema", ["made by hand", "made by the move"])
+def test_tables_that_a_move_has_made_go_away_with_it(
+    source: StorageUrl, empty_database: str, pepper: Pepper, schema: str
+) -> None:
+    target, by_hand = StorageUrl.parse(empty_database, base=source.folder.parent), schema == "made by hand"
+    if by_hand:
+        sql(target, "CREATE SCHEMA scanhook")
+    with moving(source, target, pepper) as move:
+        move.begin()
+        copied(move)
+
+    with moving(source, target, pepper) as move:
+        assert move.give_up() is GivenUp.GONE
+
+    assert sql(target, "SELECT to_regclass('scanhook.meta'), to_regnamespace('scanhook') IS NOT NULL") == [
+        (None, by_hand)
+    ]
+    moved(source, target, pepper)
+
+
+def test_without_a_move_there_is_none_to_give_up(source: StorageUrl, target: StorageUrl, pepper: Pepper) -> None:
+    office = open_office(target, pepper=pepper, clock=FixedClock(NOW))
+    office.add_key("theirs", KeyScope.READ)
+    office.close()
+
+    with moving(source, target, pepper) as move, pytest.raises(Refused, match="a storage, but no unfinished copy of"):
+        move.give_up()
+    with pytest.raises(Refused, match="there is no move to give up"):
+        give_up_without_target(source, pepper=pepper)
+
+    assert sql(target, "SELECT name FROM scanhook.api_keys") == [("theirs",)]
+    open_registry(target, pepper=pepper, clock=FixedClock(NOW)).close()
+
+
+def test_the_traces_of_a_move_go_away_where_its_copy_is_lost(
+    source: StorageUrl, target: StorageUrl, empty_database: str, pepper: Pepper
+) -> None:
+    with moving(source, StorageUrl.parse(empty_database, base=source.folder.parent), pepper) as move:
+        move.begin()
+
+    with moving(source, target, pepper) as move:
+        assert move.give_up() is GivenUp.NOT_THERE
+        assert not move.source.is_in_a_move()
+
+    open_registry(target, pepper=pepper, clock=FixedClock(NOW)).close()
+
+
+def test_a_run_catches_up_with_all_that_was_changed_before_it(
+    source: StorageUrl, target: StorageUrl, pepper: Pepper
+) -> None:
+    with moving(source, target, pepper) as move:
+        move.begin()
+        copied(move)
+    lived_in(source, pepper)
+
+    with moving(source, target, pepper) as move:
+        assert move.begin() is Begun.AGAIN
+        pending = sum(room.pending() for room in move.source.rooms)
+        assert 0 < pending < FEW
+        assert move.catch_up() == pending
+        assert sum(room.pending() for room in move.source.rooms) == 0
+
+
+def test_nothing_stops_it_from_just_before_the_target_is_opened(
+    source: StorageUrl, target: StorageUrl, pepper: Pepper
+) -> None:
+    seen = []
+    with moving(source, target, pepper) as move:
+        move.begin()
+        copied(move)
+        handed_over(move, unstoppable=lambda: seen.append(move.target.is_open()))
+
+    assert seen == [False]
+
+
+def test_a_change_that_is_made_while_others_are_forgotten_is_not(
+    source: StorageUrl, target: StorageUrl, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scanhook.storage.moving.source._FORGET_ROWS", 3)
+    with moving(source, target, pepper) as move:
+        move.begin()
+        copied(move)
+        room = next(room for room in move.source.rooms if room.name == "journal")
+        touch = "UPDATE erasures SET at = at"  # of one row
+        while room.pending() < 6:
+            with room.writing() as connection:
+                connection.execute(touch)
+        assert room.pending() == 6
+        writing, calls = SourceRoom.writing, list[SourceRoom]()
+
+        @contextmanager
+        def interleaved(self: SourceRoom) -> Iterator[Any]:
+            if calls:
+                with writing(self) as connection:
+                    connection.execute(touch)
+            calls.append(self)
+            with writing(self) as connection:
+                yield connection
+
+        with monkeypatch.context() as patched:
+            patched.setattr(SourceRoom, "writing", interleaved)
+            move.mover.catch_up(room)
+        assert len(calls) == 2
+        assert room.pending() == 1
+
+
+def test_a_marked_house_whose_target_was_made_anew_was_not_handed_over(
+    source: StorageUrl, empty_database: str, pepper: Pepper
+) -> None:
+    target = StorageUrl.parse(empty_database, base=source.folder.parent)
+    before = told_by(source, pepper)
+    with moving(source, target, pepper) as move:
+        move.begin()
+        copied(move)
+        move.source.mark(move.target.place, hindrance=lambda _registry: None, most=0)
+    assert target.address is not None
+    sql(target, "DROP SCHEMA scanhook CASCADE")
+    make_tables(target.address, pepper=pepper)
+
+    with moving(source, target, pepper) as move:
+        assert move.begin() is Begun.ANEW
+        copied(move)
+        handed_over(move)
+    assert told_by(target, pepper) == before
+
+
+def test_a_lost_answer_does_not_undo_that_the_house_has_moved(
+    source: StorageUrl, target: StorageUrl, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, opened = told_by(source, pepper), Target.open_rooms
+
+    def cut_off(self: Target, notes: Mapping[str, str]) -> None:
+        opened(self, notes)
+        raise StorageError("the connection was lost")
+
+    with monkeypatch.context() as patched, moving(source, target, pepper) as move:
+        move.begin()
+        copied(move)
+        patched.setattr(Target, "open_rooms", cut_off)
+        handed_over(move)
+
+    assert told_by(target, pepper) == before
+    with moving(source, target, pepper) as move:
+        assert move.begin() is Begun.HANDED_OVER
+        settle(move, now=NOW)
+
+
+def test_what_was_not_opened_is_not_opened_later(
+    source: StorageUrl, target: StorageUrl, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hanging(_self: Target, _notes: Mapping[str, str]) -> None:
+        raise StorageError("no answer")
+
+    with monkeypatch.context() as patched, moving(source, target, pepper) as move:
+        move.begin()
+        copied(move)
+        patched.setattr(Target, "open_rooms", hanging)
+        with pytest.raises(StorageError, match="no answer"):
+            handed_over(move)
+        with pytest.raises(StorageError):
+            move.target.prove()
+
+    told_by(source, pepper)
+
+
+def test_a_house_stands_still_while_nobody_knows_whether_it_was_handed_over(
+    source: StorageUrl, target: StorageUrl, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(_self: Target, *_: object) -> bool:
+        raise StorageError("no answer")
+
+    with monkeypatch.context() as patched, moving(source, target, pepper) as move:
+        move.begin()
+        copied(move)
+        patched.setattr(Target, "open_rooms", lost)
+        patched.setattr(Target, "was_opened", lost)
+        with pytest.raises(StorageError, match=r"stands still: it cannot be known .* run the same command again"):
+            handed_over(move)
+
+    with pytest.raises(StorageMoved):
+        told_by(source, pepper)
+    with moving(source, target, pepper) as move:
+        assert move.begin() is Begun.AGAIN
+    told_by(source, pepper)
+
+
+def test_a_house_in_which_much_is_changed_does_not_stand_still_for_long(
+    source: StorageUrl, target: StorageUrl, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scanhook.storage.moving.finishing._HOLD_CHANGES", -1)
+    with moving(source, target, pepper) as move:
+        move.begin()
+        copied(move)
+        with pytest.raises(Refused, match="in a quieter hour"):
+            handed_over(move)
+
+    told_by(source, pepper)
 
 
 def test_a_house_that_was_handed_over_is_not_given_up(source: StorageUrl, target: StorageUrl, pepper: Pepper) -> None:
@@ -446,7 +685,7 @@ def test_only_the_target_that_it_was_handed_to_can_tell_whether_it_was(
 ) -> None:
     with moving(source, target, pepper) as move:
         move.begin()
-        move.source.mark("postgresql://another/house", hindrance=lambda _registry: None)
+        move.source.mark("postgresql://another/house", hindrance=lambda _registry: None, most=0)
 
         for attempt in (move.begin, move.give_up, lambda: give_up_without_target(source, pepper=pepper)):
             with pytest.raises(Refused, match="only postgresql://another/house can tell whether it was handed over"):
@@ -468,7 +707,7 @@ def test_a_storage_that_is_used_is_never_written_over(source: StorageUrl, target
 def test_a_target_of_another_pepper_is_refused(source: StorageUrl, target: StorageUrl, pepper: Pepper) -> None:
     sql(target, "UPDATE scanhook.meta SET value = 'ffffffff' WHERE name = 'pepper_id'")
 
-    with moving(source, target, pepper) as move, pytest.raises(PepperMismatch):
+    with moving(source, target, pepper) as move, pytest.raises(Refused, match=r"another house .*: name an empty"):
         move.begin()
 
 
