@@ -50,6 +50,8 @@ class Connections:
     """See :meth:`shared`."""
 
     _pool: ConnectionPool[PostgresConnection] | None
+    _hung: Hung | None
+    _why: psycopg.Error | None
 
     def __init__(self, address: Address, *, most: int) -> None:
         self._address = address
@@ -130,8 +132,8 @@ class Connections:
         self._left: WeakSet[Any] = WeakSet()
         self._opened_ones: WeakSet[PostgresConnection] = WeakSet()
         self._looks = self._is_away = False
-        self._why: psycopg.Error | None = None
-        self._hung: Hung | None = None
+        self._why = None
+        self._hung = None
         self._hung_at = 0.0
         self._hung_server: tuple[str, int] | None = None
         self._proved = threading.Event()
