@@ -69,11 +69,11 @@ def ask(receiver: Receiver, inquiry: Inquiry) -> Asked:
     _check_same(receiver, entry, scan)
     receiver.tell(scan, recorded)
     if not entry.decided:
-        receiver.meter.pushed(_EVENT, "undecided")
+        receiver.meter.pushed(_EVENT, "undecided", 1)
         raise why or Undecided("the question has no verdict yet")
     # One that is decided although no verdict came along was decided by another worker, or just in time.
     repeated = recorded.repeated and not recorded.decided_now
-    receiver.meter.pushed(_EVENT, "repeated" if repeated else entry.code_result or "success")
+    receiver.meter.pushed(_EVENT, "repeated" if repeated else entry.code_result or "success", 1)
     return Asked(entry=entry, repeated=repeated)
 
 

@@ -6,11 +6,12 @@ Nothing is answered that is not on disk: the answer is composed from what the jo
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 
 from scanhook.clock import Clock
-from scanhook.envelope import RANDOM_BYTES, Format, Keyring, OpenedPush, PushQuery, open_echo, open_push
+from scanhook.envelope import RANDOM_BYTES, Format, PushQuery, open_echo, open_push
 from scanhook.errors import Malformed, NotAuthentic, ScanhookError, StorageError, Undecided
 from scanhook.journal import Entry, JournalStore, Noted, Recorded, Scan
 from scanhook.message import (
@@ -24,85 +25,14 @@ from scanhook.message import (
 )
 from scanhook.registry import Reason, RegistryStore
 from scanhook.reply import SUCCESS, ScanProductReply, compose, seal
+from scanhook.stages import Account, Answer, Judged, Meter, Opened, Pending, Unasked
 from scanhook.storage import Pepper
-from scanhook.verdict import Judge, Question, Verdict
+from scanhook.verdict import Judge, Question, Unfinished, Verdict
 
-__all__ = ["Account", "Answer", "Judged", "Meter", "Opened", "Receiver", "Unasked", "question_of"]
+__all__ = ["Account", "Answer", "Judged", "Meter", "Opened", "Pending", "Receiver", "Unasked", "question_of"]
 
 _MESSAGE_TYPES = frozenset({"text", "image", "voice", "video", "shortvideo", "location", "link"})
 _HEAD_FIELDS = frozenset(field.name for field in fields(ProductEvent))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """An official account that pushes to us.
-
-    :param name: as the settings call it.
-    :param window_s: how far a push's timestamp may be from now, either way.
-    :param forwards: whether a server of the brand's own gets what is not a scan.
-    """
-
-    name: str
-    keys: Keyring
-    window_s: float
-    forwards: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What goes back over the wire with status 200."""
-
-    body: bytes
-    content_type: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
-    """An authentic push that needs registry and journal; neither was asked yet.
-
-    :param at: when it came, in seconds since 1970.
-    """
-
-    account: Account
-    push: OpenedPush
-    event: ProductEvent
-    at: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """A scan that was judged and is not on the disk yet.
-
-    :param verdict: ``None`` if there is none, and then ``why`` says why.
-    """
-
-    opened: Opened
-    scan: Scan
-    verdict: Verdict | None
-    why: ScanhookError | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unasked:
-    """An authentic push that asks for no verdict: it is noted, and ``success`` is all that we answer."""
-
-    answer: Answer
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Meter:
-    """Where the receiver tells what happened; every part may be left out.
-
-    :param pushed: event and outcome of every authentic push.
-    :param judged: the reason of every verdict that was given for the first time.
-    :param committed: how many seconds a commit of the journal took.
-    :param warned: what staff should know of, and which account it concerns.
-    """
-
-    pushed: Callable[[str, str], None] = field(default=lambda _event, _outcome: None)
-    judged: Callable[[str], None] = field(default=lambda _reason: None)
-    committed: Callable[[float], None] = field(default=lambda _seconds: None)
-    warned: Callable[[str, str], None] = field(default=lambda _account, _why: None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,14 +97,14 @@ class Receiver:
             if not account.forwards or push.document.get("Event") == ScanProductCallback.event:
                 raise
             # It is authentic, and who wrote the brand's server may understand more of it than we do.
-            self.meter.pushed("unread", "success")
+            self.meter.pushed("unread", "success", 1)
             return Unasked(answer=_SUCCESS)
         if message.to_user_name != account.keys.original_id:
             raise NotAuthentic(
                 "the push is addressed to another account: compare original_id with the console", kind="to_user_name"
             )
         if isinstance(message, OtherEvent | ConsumerMessage):
-            self.meter.pushed(_label(message), "success")
+            self.meter.pushed(_label(message), "success", 1)
             return Unasked(answer=_SUCCESS)
         return Opened(account=account, push=push, event=message, at=now)
 
@@ -184,14 +114,40 @@ class Receiver:
         :returns: of a scan what :meth:`settle` takes.
         :raises StorageError: when an event could not be stored.
         """
-        if isinstance(opened.event, ScanProductCallback):
-            return self._judge(opened, opened.event)
+        found = self.judged_all([opened])[0]
+        if isinstance(found, ScanhookError):
+            raise found
+        return self.asked(found) if isinstance(found, Pending) else found
+
+    def judged_all(self, pushes: Sequence[Opened]) -> list[Judged | Pending | Unasked | ScanhookError]:
+        """Judge pushes, as far as nobody need be waited for who is not the storage: all look-ups at once.
+
+        :returns: for each what :meth:`settle` takes, or :meth:`asked`; or the error that stands in its place.
+        """
+        scans = [
+            self._scan(push.account, push.event, push.at) if isinstance(push.event, ScanProductCallback) else None
+            for push in pushes
+        ]
+        questions = [question_of(scan) for scan in scans if scan is not None]
+        found = iter(self.judge.judge_at_once(questions) if questions else ())
+        return [
+            self._noted(push) if scan is None else _judged(push, scan, next(found))
+            for push, scan in zip(pushes, scans, strict=True)
+        ]
+
+    def asked(self, pending: Pending) -> Judged:
+        """Judge a scan to its end. Waits for verifiers."""
+        opened, scan = pending.opened, pending.scan
+        verdict, why = None, None
         try:
-            self._note(opened)
-        except StorageError:
-            self.meter.pushed(opened.event.event, "undecided")
-            raise
-        return Unasked(answer=_SUCCESS)
+            # A repeat that was decided is only recorded: that waits until what is there is on the standby too.
+            if self.journal.recall(scan.identity) is None:
+                verdict = self.judge.judge_on(
+                    question_of(scan), pending.unfinished, late=lambda verdict: self.settle_late(scan, verdict)
+                )
+        except (Undecided, StorageError) as error:
+            why = error
+        return Judged(opened=opened, scan=scan, verdict=verdict, why=why)
 
     def settle(self, pushes: Sequence[Judged]) -> list[Answer | ScanhookError]:
         """Put scans on the disk in one transaction, and compose their answers from what the journal returns.
@@ -203,33 +159,33 @@ class Receiver:
         except StorageError as error:
             return [self.undecided(push.opened, error) for push in pushes]
         self.meter.committed(recorded[0].commit_s)
-        return [self._answer(push, kept) for push, kept in zip(pushes, recorded, strict=True)]
+        return self._answers(pushes, recorded)
 
-    def _judge(self, opened: Opened, event: ScanProductCallback) -> Judged:
-        scan = self._scan(opened.account, event, opened.at)
-        verdict, why = None, None
-        try:
-            # Asking again costs little where nobody waits; a repeat is found by recording it. One that was found before
-            # is recorded all the same: only that waits until what is there is on the standby too.
-            if not self.judge.waits or self.journal.recall(scan.identity) is None:
-                verdict = self.judge.judge(question_of(scan), late=lambda verdict: self.settle_late(scan, verdict))
-        except (Undecided, StorageError) as error:
-            why = error
-        return Judged(opened=opened, scan=scan, verdict=verdict, why=why)
-
-    def _answer(self, push: Judged, recorded: Recorded) -> Answer | ScanhookError:
-        entry = recorded.entry
-        self.tell(push.scan, recorded)
-        if not entry.decided:
-            return self.undecided(push.opened, push.why or Undecided("the scan has no verdict yet"))
-        # One that is decided although no verdict came along was decided by another worker, or just in time.
-        repeated = recorded.repeated or push.verdict is None
-        self.meter.pushed(push.opened.event.event, "repeated" if repeated else entry.code_result or "success")
-        return self._reply(push.opened, entry)
+    def _answers(self, pushes: Sequence[Judged], recorded: Sequence[Recorded]) -> list[Answer | ScanhookError]:
+        reasons: Counter[str] = Counter()
+        outcomes: Counter[str] = Counter()
+        answers: list[Answer | ScanhookError] = []
+        for push, kept in zip(pushes, recorded, strict=True):
+            entry = kept.entry
+            if kept.decided_now:
+                reasons[entry.reason] += 1
+                self._warn(push.scan, entry)
+            if not entry.decided:
+                answers.append(self.undecided(push.opened, push.why or Undecided("the scan has no verdict yet")))
+                continue
+            # One that is decided although no verdict came along was decided by another worker, or just in time.
+            repeated = kept.repeated or push.verdict is None
+            outcomes["repeated" if repeated else entry.code_result or "success"] += 1
+            answers.append(self._reply(push.opened, entry))
+        for reason, count in reasons.items():
+            self.meter.judged(reason, count)
+        for outcome, count in outcomes.items():
+            self.meter.pushed(ScanProductCallback.event, outcome, count)
+        return answers
 
     def undecided(self, opened: Opened, error: ScanhookError) -> Answer | ScanhookError:
         """Return what a push is answered that gets no verdict now, or the error that stands in its place."""
-        self.meter.pushed(opened.event.event, "undecided")
+        self.meter.pushed(opened.event.event, "undecided", 1)
         if not self.success_when_undecided or not isinstance(opened.event, ScanProductCallback):
             return error
         self.meter.warned(opened.account.name, f"answered `success` without a verdict: {error}")
@@ -269,13 +225,16 @@ class Receiver:
     def tell(self, scan: Scan, recorded: Recorded) -> None:
         """Tell the meter of a verdict that was given for the first time."""
         if recorded.decided_now:
-            self.meter.judged(recorded.entry.reason)
-            if recorded.entry.reason == Reason.UNKNOWN_PRODUCT:
-                self.meter.warned(
-                    scan.account,
-                    f"a product page asks for {scan.key_standard}/{scan.key_str}, which the registry does not know: "
-                    "add it with `scanhook products add`, or import its codes",
-                )
+            self.meter.judged(recorded.entry.reason, 1)
+            self._warn(scan, recorded.entry)
+
+    def _warn(self, scan: Scan, entry: Entry) -> None:
+        if entry.reason == Reason.UNKNOWN_PRODUCT:
+            self.meter.warned(
+                scan.account,
+                f"a product page asks for {scan.key_standard}/{scan.key_str}, which the registry does not know: "
+                "add it with `scanhook products add`, or import its codes",
+            )
 
     def settle_late(self, scan: Scan, verdict: Verdict) -> None:
         """Store a verdict that came when the answer had left."""
@@ -285,6 +244,14 @@ class Receiver:
             self.tell(scan, recorded)
         except StorageError as error:
             self.meter.warned(scan.account, f"a verdict that came late could not be stored: {error}")
+
+    def _noted(self, opened: Opened) -> Unasked | ScanhookError:
+        try:
+            self._note(opened)
+        except StorageError as error:
+            self.meter.pushed(opened.event.event, "undecided", 1)
+            return error
+        return Unasked(answer=_SUCCESS)
 
     def _note(self, opened: Opened) -> None:
         account, event = opened.account, opened.event
@@ -307,7 +274,7 @@ class Receiver:
             openid=event.from_user_name if self.keep_openid and person else None,
         )
         first = self.journal.note(noted)
-        self.meter.pushed(event.event, "success" if first else "repeated")
+        self.meter.pushed(event.event, "success" if first else "repeated", 1)
 
     def _sealed(self, reply: bytes, opened: Opened) -> Answer:
         push = opened.push
@@ -327,6 +294,14 @@ class Receiver:
 
 _SUCCESS = Answer(body=SUCCESS, content_type="text/plain; charset=utf-8")
 _CONTENT_TYPES = {Format.XML: "application/xml; charset=utf-8", Format.JSON: "application/json"}
+
+
+def _judged(opened: Opened, scan: Scan, found: Verdict | Unfinished | Undecided) -> Judged | Pending:
+    if isinstance(found, Verdict):
+        return Judged(opened=opened, scan=scan, verdict=found, why=None)
+    if isinstance(found, Unfinished):
+        return Pending(opened=opened, scan=scan, unfinished=found)
+    return Judged(opened=opened, scan=scan, verdict=None, why=found)
 
 
 def question_of(scan: Scan) -> Question:

@@ -36,8 +36,8 @@ class Told:
 
     def meter(self) -> Meter:
         return Meter(
-            pushed=lambda event, outcome: self.pushed.append((event, outcome)),
-            judged=self.judged.append,
+            pushed=lambda event, outcome, count: self.pushed.extend([(event, outcome)] * count),
+            judged=lambda reason, count: self.judged.extend([reason] * count),
             committed=lambda _seconds: setattr(self, "commits", self.commits + 1),
         )
 

@@ -13,7 +13,8 @@ STAGES = ("envelope", "message", "storage", "registry", "verdict", "journal", "r
 ALLOWED: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(GROUND, GROUND),
     **{stage: (*GROUND, *STAGES[: index + 1]) for index, stage in enumerate(STAGES)},
-    "receive": (*GROUND, *STAGES),
+    "stages": (*GROUND, *STAGES),
+    "receive": (*GROUND, *STAGES, "stages"),
     "asking": (*GROUND, *STAGES, "receive"),
     "tickets": (*GROUND, *STAGES),
     "sandbox": (*GROUND, "envelope", "message", "sandbox"),

@@ -37,8 +37,8 @@ class Told:
 
     def meter(self) -> Meter:
         return Meter(
-            pushed=lambda event, outcome: self.pushed.append((event, outcome)),
-            judged=self.judged.append,
+            pushed=lambda event, outcome, count: self.pushed.extend([(event, outcome)] * count),
+            judged=lambda reason, count: self.judged.extend([reason] * count),
             committed=self._committed,
             warned=lambda account, why: self.warned.append((account, why)),
         )

@@ -19,6 +19,7 @@ from scanhook.registry.sql_mints import SqlMints
 from scanhook.registry.sql_products import SqlProducts, find_shown
 from scanhook.registry.sql_rows import MARK_COLUMNS, PRODUCT_COLUMNS, columns_of, mark_of, product_of
 from scanhook.registry.store import CodeRecord, LookUp
+from scanhook.registry.tagging import Asked
 from scanhook.storage import Pepper, StorageUrl
 from scanhook.storage.postgres.address import Address
 from scanhook.storage.postgres.database import SCAN_S, PostgresDatabase
@@ -137,6 +138,10 @@ class PostgresRegistry(PostgresImports, SqlProducts, SqlBatches, SqlLife, SqlMin
             before, known = known, self._remember(name, known, product)
             if before and _makes_same_tags(before.product, known.product):
                 return LookUp(product=known.product, tag=tag, normal=normal, code=_code(known.product, code))
+
+    def look_up_all(self, asked: Sequence[Asked]) -> list[LookUp]:
+        """Find codes."""
+        return [self.look_up(*one) for one in asked]
 
     def find_product(self, account: str, key_standard: str, key_str: str) -> Product | None:
         """Return a visible product, within the time of a scan: those who have scanned wait for a page about it."""

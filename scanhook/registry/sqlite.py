@@ -22,12 +22,13 @@ from scanhook.registry.sql_products import SqlProducts, find_shown
 from scanhook.registry.sql_rows import MARK_COLUMNS, mark_of
 from scanhook.registry.sqlite_import import SqliteImports
 from scanhook.registry.store import CodeRecord, LookUp
+from scanhook.registry.tagging import Asked, Name, tag_all
 from scanhook.storage import Pepper, SqliteConnection, SqliteDatabase, rows_of
 from scanhook.storage.sqlite import check_not_moved
 
 __all__ = ["SqliteRegistry"]
 
-FIND_CODE = "SELECT part_id, position, marked FROM codes WHERE tag = ?"
+FIND_CODE = "SELECT tag, part_id, position, marked FROM codes WHERE tag = ?"
 PAGE_OF_CODES = "SELECT tag, part_id, position, marked FROM codes WHERE tag > ? ORDER BY tag LIMIT ?"
 _PAGE_ROWS = 10_000
 FIND_PART = """
@@ -56,34 +57,37 @@ class SqliteRegistry(SqliteImports, SqlProducts, SqlBatches, SqlLife, SqlMints):
         super().__init__(database, folder=folder, clock=clock)
 
     def look_up(self, account: str, key_standard: str, key_str: str, ext_info: str) -> LookUp:
-        """Find a code by its tag: one read of the file; product and batch come from memory.
+        """Find a code."""
+        return self.look_up_all([(account, key_standard, key_str, ext_info)])[0]
+
+    def look_up_all(self, asked: Sequence[Asked]) -> list[LookUp]:
+        """Find codes by their tags: one read of the file for each; product and batch come from memory.
 
         What is in memory is forgotten with any commit to the file, by whichever process: so a change holds for every
         look-up that begins after it.
         """
         with self.database.wording(), _one_state(self.database.connection) as connection:
             memory = self._fresh_memory(connection)
-            name = (account, key_standard, key_str)
-            product = memory.products.get(name) or find_shown(connection, *name)
-            if product is None:
-                return LookUp()
-            memory.products[name] = product
-            normal = product.normalisation.apply(ext_info)
-            tag = self._pepper.tag(product.id, normal)
-            found = rows_of(connection, FIND_CODE, (tag,))
-            code = _code(connection, memory, product, tag, found[0]) if found else None
-        return LookUp(product=product, tag=tag, normal=normal, code=code)
+            names = {(account, key_standard, key_str) for account, key_standard, key_str, _ in asked}
+            products = {name: _product(connection, memory, name) for name in names}
+            tagged = tag_all(asked, products, pepper=self._pepper)
+            owners = {tag: product for product, _, tag in tagged if product is not None and tag is not None}
+            rows = connection.executemany(FIND_CODE, [(tag,) for tag in owners]).fetchall()
+            codes = {row[0]: _code(connection, memory, owners[row[0]], row) for row in rows}
+        return [
+            LookUp(product=product, tag=tag, normal=normal, code=codes.get(tag) if tag else None)
+            for product, normal, tag in tagged
+        ]
 
     def find_tags(self, tags: Sequence[bytes]) -> dict[bytes, tuple[str, int]]:
         """Return the batch and position of those tags that belong to a visible code."""
         found = {}
         with self.database.reading() as connection:
             memory = self._fresh_memory(connection)
-            for tag in tags:
-                for part_id, position, _ in rows_of(connection, FIND_CODE, (tag,)):
-                    part = _part(connection, memory, part_id)
-                    if part is not None:
-                        found[tag] = (part.batch, position)
+            for tag, part_id, position, _ in connection.executemany(FIND_CODE, [(tag,) for tag in tags]).fetchall():
+                part = _part(connection, memory, part_id)
+                if part is not None:
+                    found[tag] = (part.batch, position)
         return found
 
     def codes(self, batch: Batch | None = None) -> Iterator[tuple[bytes, Product, CodeRecord]]:
@@ -98,14 +102,14 @@ class SqliteRegistry(SqliteImports, SqlProducts, SqlBatches, SqlLife, SqlMints):
                 # Read last: whatever part is shown, its product is.
                 by_id = {product.id: product for product in self.products()}
                 page = []
-                for tag, *found in rows:
-                    part = _part(connection, memory, found[0])
+                for row in rows:
+                    part = _part(connection, memory, row[1])
                     if part is None or (batch is not None and part.batch_id != batch.id):
                         continue
                     product = by_id[part.product_id]
-                    code = _code(connection, memory, product, tag, tuple(found))
+                    code = _code(connection, memory, product, row)
                     if code is not None:
-                        page.append((tag, product, code))
+                        page.append((row[0], product, code))
             yield from page
             if len(rows) < _PAGE_ROWS:
                 return
@@ -146,7 +150,10 @@ def _one_state(connection: SqliteConnection) -> Iterator[SqliteConnection]:
 
 @dataclass(slots=True, kw_only=True)
 class _Part:
-    """What memory keeps of a part and its batch."""
+    """What memory keeps of a part and its batch.
+
+    :param marks: the batch's only.
+    """
 
     batch: str
     product_id: bytes
@@ -154,7 +161,7 @@ class _Part:
     loaded_by: int
     batch_id: int
     ranged: bool
-    mark: Mark
+    marks: tuple[Mark]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -166,8 +173,17 @@ class _Memory:
     """
 
     version: tuple[apsw.Connection, int, int]
-    products: dict[tuple[str, str, str], Product] = field(default_factory=dict)
+    products: dict[Name, Product] = field(default_factory=dict)
     parts: dict[int, _Part | None] = field(default_factory=dict)
+
+
+def _product(connection: SqliteConnection, memory: _Memory, name: Name) -> Product | None:
+    product = memory.products.get(name)
+    if product is None:
+        product = find_shown(connection, *name)
+        if product is not None:  # names that nobody has registered would fill the memory
+            memory.products[name] = product
+    return product
 
 
 def _part(connection: apsw.Connection, memory: _Memory, part_id: int) -> _Part | None:
@@ -187,29 +203,29 @@ def _read_part(
         loaded_by=change_id,
         batch_id=batch_id,
         ranged=bool(ranged),
-        mark=mark_of(mark),
+        marks=(mark_of(mark),),
     )
 
 
 def _code(
-    connection: apsw.Connection, memory: _Memory, product: Product, tag: bytes, found: tuple[Any, ...]
+    connection: apsw.Connection, memory: _Memory, product: Product, row: tuple[Any, ...]
 ) -> CodeRecord | None:
-    part_id, position, marked = found
+    """Read a code from its row; of a part that is not shown, it is not there."""
+    tag, part_id, position, marked = row
     part = _part(connection, memory, part_id)
     if part is None:
         return None
-    below = [part.mark]
+    below: tuple[Mark, ...] = part.marks
     if part.ranged:
-        below += [
-            mark_of(row[1:]) for row in rows_of(connection, FIND_RANGE, (part.batch_id, position)) if position <= row[0]
-        ]
+        ranges = rows_of(connection, FIND_RANGE, (part.batch_id, position))
+        below += tuple(mark_of(found[1:]) for found in ranges if position <= found[0])
     if marked:
-        below += [mark_of(row) for row in rows_of(connection, FIND_MARK, (tag,))]
+        below += tuple(mark_of(found) for found in rows_of(connection, FIND_MARK, (tag,)))
     return CodeRecord(
         batch=part.batch,
         position=position,
         loaded_as=part.loaded_as,
         loaded_by=part.loaded_by,
         product=product.mark,
-        below=tuple(below),
+        below=below,
     )

@@ -11,6 +11,7 @@ from scanhook.registry.importstore import ImportStore
 from scanhook.registry.life import NO_MARK, Mark, State, is_issued, state_in_force
 from scanhook.registry.mintstore import MintStore
 from scanhook.registry.product import Product
+from scanhook.registry.tagging import Asked
 
 __all__ = ["CodeRecord", "LookUp", "RegistryStore"]
 
@@ -50,7 +51,7 @@ class LookUp:
     """What a registry finds for a push.
 
     :param product: ``None`` when there is no such product.
-    :param tag: of the code, known or not; ``None`` without a product.
+    :param tag: of the code, known or not; ``None`` without a product, and for an ExtInfo that is no text.
     :param normal: the ExtInfo in its normal form; empty without a product.
     :param code: ``None`` when there is no such code.
     """
@@ -70,8 +71,15 @@ class RegistryStore(ImportStore, MintStore, Protocol):
     waits: bool
 
     def look_up(self, account: str, key_standard: str, key_str: str, ext_info: str) -> LookUp:
-        """Find a code. Only codes of finished imports are found.
+        """Find a code, as :meth:`look_up_all` does."""
 
+    def look_up_all(self, asked: Sequence[Asked]) -> list[LookUp]:
+        """Find codes, all in one state of the registry that holds every change which was finished before.
+
+        Only codes of finished imports are found.
+
+        :param asked: account, keystandard, keystr and ExtInfo of each.
+        :returns: what was found for each, in their order.
         :raises PepperMismatch: when the registry under our feet was made with another pepper.
         """
 

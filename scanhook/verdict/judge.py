@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from scanhook.errors import ScanhookError, Undecided
 from scanhook.registry import LookUp, Reason
 from scanhook.verdict.aside import Aside
-from scanhook.verdict.verifier import Finding, Question, Verdict, Verifier
+from scanhook.verdict.verifier import Finding, GroupVerifier, Question, Verdict, Verifier
 
-__all__ = ["BUDGET_S", "Judge", "Link"]
+__all__ = ["BUDGET_S", "Judge", "Link", "Unfinished"]
 
 BUDGET_S = 3.0
 """WeChat cuts the line at 5 s; storing and answering need their share (DESIGN: deadline)."""
@@ -23,6 +23,16 @@ class Link:
 
     name: str
     verifier: Verifier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """Whoever could be asked at once has not decided, and whoever comes next may wait.
+
+    :param so_far: what was said until then; ``None``: nobody was asked.
+    """
+
+    so_far: Verdict | None
 
 
 class Judge:
@@ -41,6 +51,8 @@ class Judge:
         waiting = [index for index, link in enumerate(chain) if link.verifier.waits]
         self._at_once = waiting[0] if waiting else len(chain)
         self._aside = Aside(waiters_max=waiters_max) if waiting else None
+        first = chain[0].verifier if chain and self._at_once else None
+        self._group = first if isinstance(first, GroupVerifier) else None
 
     @property
     def waits(self) -> bool:
@@ -53,11 +65,42 @@ class Judge:
         :param late: gets the verdict if it comes after :class:`Undecided` was raised.
         :raises Undecided: when a verifier failed or was late, or nobody had time to ask.
         """
-        so_far = self._ask(question, self._chain[: self._at_once], None)
-        if self._aside is None or not _goes_on(so_far):
-            return _decided(so_far)
+        found = self.judge_at_once([question])[0]
+        if isinstance(found, Undecided):
+            raise found
+        return self.judge_on(question, found, late=late) if isinstance(found, Unfinished) else found
+
+    def judge_at_once(self, questions: Sequence[Question]) -> list[Verdict | Unfinished | Undecided]:
+        """Ask the verifiers that need not wait; all questions together, where the first can take them so.
+
+        :returns: for each its verdict; or what :meth:`judge_on` takes; or why there is none.
+        """
+        if self._group is None:
+            return [self._go_on(question, self._chain[: self._at_once], None) for question in questions]
+        link, rest = self._chain[0], self._chain[1 : self._at_once]
+        try:
+            findings = self._group.verify_all(questions)
+            verdicts = [_heard(link, finding, None) for finding in findings]
+        except ScanhookError as error:
+            return [_failed(link, error) for _ in questions]
+        except Exception:  # noqa: BLE001
+            # Whichever question it breaks on, the others must not be left without their verdicts.
+            return [self._go_on(question, self._chain[: self._at_once], None) for question in questions]
+        return [
+            self._go_on(question, rest, verdict) if _goes_on(verdict) else verdict
+            for question, verdict in zip(questions, verdicts, strict=True)
+        ]
+
+    def judge_on(self, question: Question, unfinished: Unfinished, *, late: Callable[[Verdict], None]) -> Verdict:
+        """Ask the verifiers that may wait. Waits for them.
+
+        :param late: as for :meth:`judge`, like the errors.
+        """
+        if self._aside is None:
+            raise ValueError("no verifier of this chain waits")
+        links, so_far = self._chain[self._at_once :], unfinished.so_far
         return self._aside.run(
-            lambda: _decided(self._ask(question, self._chain[self._at_once :], so_far)),
+            lambda: _decided(_ask(question, links, so_far)),
             wait_s=self._timeout_s,
             late=late,
         )
@@ -78,25 +121,47 @@ class Judge:
         for link in self._chain if self._owns_chain else ():
             link.verifier.close()
 
-    @staticmethod
-    def _ask(question: Question, links: Sequence[Link], so_far: Verdict | None) -> Verdict | None:
-        for link in links:
-            try:
-                finding = link.verifier.verify(question)
-            except ScanhookError as error:
-                raise Undecided(f"{link.name}: {error}") from error
-            except Exception as error:
-                # Somebody else's verifier may raise anything, with the code in its text: only the type is told.
-                raise Undecided(f"{link.name}: the verifier broke with {type(error).__name__}") from error
-            if not isinstance(finding, Finding):
-                raise Undecided(f"{link.name}: the verifier answered with {type(finding).__name__}, not with a Finding")
-            look_up = finding.look_up or (so_far.look_up if so_far else LookUp())
-            verdict = Verdict.of(finding, verifier=link.name, look_up=look_up)
-            if so_far is None or verdict.reason is not Reason.UNKNOWN_PRODUCT:
-                so_far = verdict
-            if not _goes_on(so_far):
-                break
+    def _go_on(
+        self, question: Question, links: Sequence[Link], so_far: Verdict | None
+    ) -> Verdict | Unfinished | Undecided:
+        try:
+            so_far = _ask(question, links, so_far)
+            if self._aside is not None and _goes_on(so_far):
+                return Unfinished(so_far=so_far)
+            return _decided(so_far)
+        except Undecided as error:
+            return error
+
+
+def _ask(question: Question, links: Sequence[Link], so_far: Verdict | None) -> Verdict | None:
+    for link in links:
+        try:
+            finding = link.verifier.verify(question)
+        except Exception as error:
+            raise _failed(link, error) from error
+        so_far = _heard(link, finding, so_far)
+        if not _goes_on(so_far):
+            break
+    return so_far
+
+
+def _heard(link: Link, finding: Finding, so_far: Verdict | None) -> Verdict:
+    """Return what stands once a verifier has answered."""
+    if not isinstance(finding, Finding):
+        raise Undecided(f"{link.name}: the verifier answered with {type(finding).__name__}, not with a Finding")
+    look_up = finding.look_up or (so_far.look_up if so_far else LookUp())
+    if so_far is not None and finding.reason is Reason.UNKNOWN_PRODUCT:
         return so_far
+    return Verdict.of(finding, verifier=link.name, look_up=look_up)
+
+
+def _failed(link: Link, error: Exception) -> Undecided:
+    if isinstance(error, Undecided):
+        return error
+    if isinstance(error, ScanhookError):
+        return Undecided(f"{link.name}: {error}")
+    # Somebody else's verifier may raise anything, with the code in its text: only the type is told.
+    return Undecided(f"{link.name}: the verifier broke with {type(error).__name__}")
 
 
 def _goes_on(verdict: Verdict | None) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from scanhook.errors import StorageError, VerifierFailed
 from scanhook.message import CodeResult
 from scanhook.registry import CodeRecord, LookUp, Product, Reason, RegistryStore, State, has_right_check
@@ -36,13 +38,24 @@ class RegistryVerifier:
 
         :raises VerifierFailed: when the registry cannot be read, or belongs to another pepper.
         """
+        return self.verify_all([question])[0]
+
+    def verify_all(self, questions: Sequence[Question]) -> list[Finding]:
+        """Look codes up, all in the same state of the registry.
+
+        :raises VerifierFailed: as :meth:`verify` does.
+        """
+        asked = [
+            (question.account, question.key_standard, question.key_str, question.ext_info) for question in questions
+        ]
         try:
-            look_up = self._registry.look_up(
-                question.account, question.key_standard, question.key_str, question.ext_info
-            )
+            found = self._registry.look_up_all(asked)
         except StorageError as error:
             raise VerifierFailed(f"the registry gives no answer: {error}") from error
-        return Finding(reason=reason_of(look_up, now=question.asked_at), look_up=look_up)
+        return [
+            Finding(reason=reason_of(look_up, now=question.asked_at), look_up=look_up)
+            for question, look_up in zip(questions, found, strict=True)
+        ]
 
     def close(self) -> None:
         """Leave the registry open: it belongs to the service."""

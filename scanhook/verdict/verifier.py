@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from scanhook.message import CodeResult
 from scanhook.registry import DEFAULT_VERDICTS, LookUp, Reason
 
-__all__ = ["Finding", "Question", "Verdict", "Verifier"]
+__all__ = ["Finding", "GroupVerifier", "Question", "Verdict", "Verifier"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,17 @@ class Verifier(Protocol):
 
     def close(self) -> None:
         """Give back what is held open."""
+
+
+@runtime_checkable
+class GroupVerifier(Verifier, Protocol):
+    """A verifier to which many questions cost less together."""
+
+    def verify_all(self, questions: Sequence[Question]) -> list[Finding]:
+        """Answer questions, in their order.
+
+        :raises VerifierFailed: when one of them has no answer.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

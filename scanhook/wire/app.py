@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from scanhook.envelope import BODY_MAX_BYTES
 from scanhook.receive import Account, Meter
 from scanhook.settings import House, find_config, load_settings
+from scanhook.wire.access import AccessLog
 from scanhook.wire.api import add_api
 from scanhook.wire.api.serve import is_api_path, refuse
 from scanhook.wire.callback import CALLBACK_PATH, Callback, HttpAnswer
@@ -52,17 +53,24 @@ def create_blueprint(config: House | Path | str | None = None) -> Blueprint:
     return _blueprint(service, metrics, Callback(service, metrics))
 
 
-def create_door(config: House | Path | str | None = None) -> Door:
+def create_door(config: House | Path | str | None = None, *, logs_access: bool = False) -> Door:
     """Make the ASGI application that ``scanhook serve`` runs: the same answers, and pushes cost less.
 
     :param config: as for :func:`create_app`, like the errors.
+    :param logs_access: write each request to the standard output: gunicorn's own access log costs far more.
 
     .. versionadded:: 0.1.0
     """
     service, metrics = _furnish(config)
     threads = service.house.settings.service.threads
     callback = Callback(service, metrics)
-    return Door(callback, _flask(service, metrics, callback), threads=threads, close=callback.close)
+    return Door(
+        callback,
+        _flask(service, metrics, callback),
+        threads=threads,
+        close=callback.close,
+        access_log=AccessLog() if logs_access else None,
+    )
 
 
 def _furnish(config: House | Path | str | None) -> tuple[Service, Metrics]:

@@ -13,13 +13,13 @@ from threading import Semaphore
 
 from scanhook.envelope import BODY_MAX_BYTES
 from scanhook.errors import Malformed, PushError, ScanhookError, TooLarge, Undecided
-from scanhook.receive import Account, Answer, Judged, Opened, Unasked
+from scanhook.receive import Account, Answer, Judged, Opened, Pending, Unasked
 from scanhook.wire.forward import Forwarder, Parcel
 from scanhook.wire.log import last_line, log
 from scanhook.wire.metrics import Metrics
 from scanhook.wire.service import Service
 
-__all__ = ["CALLBACK_PATH", "Begun", "Callback", "HttpAnswer", "Onward", "Taken"]
+__all__ = ["CALLBACK_PATH", "Begun", "Callback", "Hanging", "HttpAnswer", "Onward", "Taken"]
 
 CALLBACK_PATH = "/wechat/callback"
 """Of the first account; a named one has ``/NAME`` behind it."""
@@ -40,11 +40,12 @@ class HttpAnswer:
 class Taken:
     """A push that is authentic, and must be looked up.
 
+    :param parcel: as it came; ``None`` where nobody wants to see it again.
     :param started: when it came, by ``time.perf_counter``.
     """
 
     opened: Opened
-    parcel: Parcel
+    parcel: Parcel | None
     started: float
 
 
@@ -56,6 +57,17 @@ class Begun:
     """
 
     judged: Judged
+    started: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hanging:
+    """A push whose verdict hangs on a verifier that may wait; :meth:`Callback.ask` asks it.
+
+    :param started: when it came, by ``time.perf_counter``.
+    """
+
+    pending: Pending
     started: float
 
 
@@ -80,6 +92,8 @@ class Callback:
         self._service = service
         self._metrics = metrics
         self._first = next(iter(service.accounts))
+        self._turned_away = 0
+        self._told_at = 0.0
         accounts = service.house.settings.accounts
         places = Semaphore(self.relays_max)
         self._forwarders = {
@@ -145,23 +159,25 @@ class Callback:
         :param body: as it came; of one that is too large, at least a byte more than is allowed.
         :param content_type: the header's value.
         """
-        taken = self.take(account, query, body, content_type)
-        return self.relay(taken) if isinstance(taken, Onward) else taken
-
-    def take(self, account: Account, query: bytes, body: bytes, content_type: str = "") -> HttpAnswer | Onward:
-        """Answer a push, unless the brand's own server is to be asked: then :meth:`relay` answers it."""
-        begun = self.begin(account, query, body, content_type)
-        return self.settle([begun])[0] if isinstance(begun, Begun) else begun
-
-    def begin(self, account: Account, query: bytes, body: bytes, content_type: str = "") -> HttpAnswer | Begun | Onward:
-        """Open a push and look it up; :meth:`settle` and :meth:`relay` answer what comes out."""
         taken = self.open(account, query, body, content_type)
-        return self.look_up(taken) if isinstance(taken, Taken) else taken
+        found = self.look_up_all([taken])[0] if isinstance(taken, Taken) else taken
+        if isinstance(found, Hanging):
+            found = self.ask(found)
+        if isinstance(found, Begun):
+            found = self.settle([found])[0]
+        return self.relay(found) if isinstance(found, Onward) else found
 
-    def open(self, account: Account, query: bytes, body: bytes, content_type: str = "") -> HttpAnswer | Taken | Onward:
-        """Take a push as far as it goes without registry and journal."""
-        started = time.perf_counter()
-        parcel = Parcel(query=query, body=body, content_type=content_type)
+    def open(
+        self, account: Account, query: bytes, body: bytes, content_type: str = "", *, started: float | None = None
+    ) -> HttpAnswer | Taken | Onward:
+        """Take a push as far as it goes without registry and journal.
+
+        :param started: when it came, by ``time.perf_counter``; now, unless it had to wait.
+        """
+        started = time.perf_counter() if started is None else started
+        parcel = None
+        if account.name in self._forwarders:
+            parcel = Parcel(query=query, body=body, content_type=content_type)
         try:
             _check_size(body)
             opened = self._service.receiver.opened(account, query, body)
@@ -171,27 +187,61 @@ class Callback:
             return self._unasked(account, opened, parcel, started)
         return Taken(opened=opened, parcel=parcel, started=started)
 
-    def look_up(self, taken: Taken) -> HttpAnswer | Begun | Onward:
-        """Judge a push."""
-        account, started = taken.opened.account, taken.started
+    def look_up_all(self, pushes: Sequence[Taken]) -> list[HttpAnswer | Begun | Hanging | Onward]:
+        """Judge pushes, as far as no verifier need be waited for.
+
+        May wait for the storage, if it is on another machine.
+
+        :returns: for each its answer, or what :meth:`settle`, :meth:`ask` or :meth:`relay` answers.
+        """
         try:
-            found = self._service.receiver.judged(taken.opened)
+            found = self._service.receiver.judged_all([push.opened for push in pushes])
         except Exception as error:  # noqa: BLE001
-            return self._timed(started, self._refused(error, account, "POST"))
+            return [self._timed(push.started, self._refused(error, push.opened.account, "POST")) for push in pushes]
+        return [self._looked_up(push, one) for push, one in zip(pushes, found, strict=True)]
+
+    def _looked_up(
+        self, push: Taken, found: Judged | Pending | Unasked | ScanhookError
+    ) -> HttpAnswer | Begun | Hanging | Onward:
+        account, parcel, started = push.opened.account, push.parcel, push.started
+        if isinstance(found, ScanhookError):
+            return self._timed(started, self._refused(found, account, "POST"))
         if isinstance(found, Unasked):
-            return self._unasked(account, found, taken.parcel, started)
-        if account.name in self._copied:
-            self._forwarders[account.name].copy(taken.parcel)
+            return self._unasked(account, found, parcel, started)
+        if parcel is not None and account.name in self._copied:
+            self._forwarders[account.name].copy(parcel)
+        if isinstance(found, Pending):
+            return Hanging(pending=found, started=started)
         return Begun(judged=found, started=started)
 
-    def give_up(self, taken: Taken, why: str) -> HttpAnswer:
+    def ask(self, push: Hanging) -> HttpAnswer | Begun:
+        """Judge a push to its end. Waits for verifiers."""
+        try:
+            return Begun(judged=self._service.receiver.asked(push.pending), started=push.started)
+        except Exception as error:  # noqa: BLE001
+            return self._timed(push.started, self._refused(error, push.pending.opened.account, "POST"))
+
+    def turn_away(self, why: str) -> HttpAnswer:
+        """Answer a push that cannot even be opened in time: WeChat asks again.
+
+        :param why: for the log, which tells of it once a second at most.
+        """
+        self._metrics.refused("busy")
+        self._turned_away += 1
+        now = time.monotonic()
+        if now - self._told_at >= 1:
+            log.error("too busy", status=503, why=why, pushes=self._turned_away)
+            self._turned_away, self._told_at = 0, now
+        return HttpAnswer(status=503, body=b"try again", content_type=_TEXT)
+
+    def give_up(self, push: Taken | Hanging, why: str) -> HttpAnswer:
         """Answer a push that can wait no longer: for its verdict, or for its scan to be on the disk.
 
         :param why: for the log.
         """
-        account = taken.opened.account
-        answer = self._service.receiver.undecided(taken.opened, Undecided(why))
-        return self._timed(taken.started, self._given_or_refused(answer, account))
+        opened = push.opened if isinstance(push, Taken) else push.pending.opened
+        answer = self._service.receiver.undecided(opened, Undecided(why))
+        return self._timed(push.started, self._given_or_refused(answer, opened.account))
 
     def relay(self, onward: Onward) -> HttpAnswer:
         """Answer a push with what the brand's own server says of it; waits for it, but not longer than WeChat does."""
@@ -252,9 +302,11 @@ class Callback:
     def _given_or_refused(self, answer: Answer | Exception, account: Account) -> HttpAnswer:
         return self._refused(answer, account, "POST") if isinstance(answer, Exception) else _given(answer)
 
-    def _unasked(self, account: Account, unasked: Unasked, parcel: Parcel, started: float) -> HttpAnswer | Onward:
+    def _unasked(
+        self, account: Account, unasked: Unasked, parcel: Parcel | None, started: float
+    ) -> HttpAnswer | Onward:
         answer = _given(unasked.answer)
-        if account.name not in self._forwarders:
+        if parcel is None:
             return self._timed(started, answer)
         return Onward(parcel=parcel, forwarder=self._forwarders[account.name], otherwise=answer, started=started)
 

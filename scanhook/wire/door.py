@@ -1,13 +1,13 @@
 """The fast door: an ASGI application that answers pushes itself and leaves everything else to Flask.
 
-A push that must wait for nobody is answered on the event loop: it costs less than handing it to a thread. All that come
-while one transaction is written share the next. One that may wait for a verifier, or for a storage on another machine,
-goes to a thread, so that the loop stays free for the others; so does one that goes on to the brand's own server.
+Pushes stand in line for the storage: on the event loop where it lets nobody wait, else in a room with threads, so that
+the loop stays free for the others. One that goes on to the brand's own server waits in a thread.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
@@ -18,7 +18,9 @@ from werkzeug.exceptions import ClientDisconnected
 
 from scanhook.envelope import BODY_MAX_BYTES
 from scanhook.receive import Account
-from scanhook.wire.callback import CALLBACK_PATH, Begun, Callback, HttpAnswer, Onward, Taken
+from scanhook.wire.access import AccessLog
+from scanhook.wire.callback import CALLBACK_PATH, Callback, HttpAnswer, Onward, Taken
+from scanhook.wire.line import Line
 from scanhook.wire.waiting import WaitingRoom
 
 __all__ = ["Door"]
@@ -35,18 +37,27 @@ class Door:
     :param app: answers the rest.
     :param threads: how many pushes may be in the hands of slow verifiers at once, and how many requests in Flask's.
     :param close: called when the server stops, after the last answer.
+    :param access_log: where requests are written down.
     """
 
-    def __init__(self, callback: Callback, app: Flask, *, threads: int, close: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        callback: Callback,
+        app: Flask,
+        *,
+        threads: int,
+        close: Callable[[], None],
+        access_log: AccessLog | None = None,
+    ) -> None:
         self._callback = callback
         # Threads are made as they are needed; a verdict or an upload over the API may hold one for a while.
         self._flask: Any = WSGIMiddleware(cast("Any", _taking_chunks(app)), workers=threads)
         self._close = close
-        self._begun: list[tuple[Begun, asyncio.Future[HttpAnswer]]] = []
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="push")
+        self._access_log = access_log
         # Of their own: however many wait for a brand's server, no scan waits for a thread. Half of them may wait; the
         # other half sends away those that find no place.
         self._relays = ThreadPoolExecutor(2 * callback.relays_max, thread_name_prefix="relay")
+        self._line = Line(callback, threads=threads)
         self._room: WaitingRoom | None = None
         if callback.waits_for_storage:
             self._room = WaitingRoom(callback, threads=callback.look_ups_max)
@@ -58,8 +69,7 @@ class Door:
         elif scope["type"] == "http":
             account = self._pushed_to(scope)
             if account is None:
-                body = _Body(scope, receive, send)
-                await self._flask(scope, body.receive, body.send)
+                await self._leave_to_flask(scope, receive, send)
             else:
                 await self._push(account, scope, receive, send)
 
@@ -68,12 +78,13 @@ class Door:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         # Calls of verifiers that still run may bring a verdict that is worth storing.
-        await asyncio.get_running_loop().run_in_executor(self._threads, self._close_all)
+        await asyncio.get_running_loop().run_in_executor(self._relays, self._close_all)
         await send({"type": "lifespan.shutdown.complete"})
 
     def _close_all(self) -> None:
         if self._room is not None:
             self._room.close()
+        self._line.close()
         self._close()
 
     def _pushed_to(self, scope: Scope) -> Account | None:
@@ -87,42 +98,35 @@ class Door:
         return self._callback.account(rest[1:]) if rest[0] == "/" and len(rest) > 1 else None
 
     async def _push(self, account: Account, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
         body = await _read(receive)
         if body is None:
-            await _send(send, self._callback.cut_off(account), close=True)
-            return
-        query: bytes = scope["query_string"]
-        content_type = _content_type(scope)
-        found = await self._found(account, query, body, content_type)
+            answer, close = self._callback.cut_off(account), True
+        else:
+            answer = await self._answer(account, scope["query_string"], body, _content_type(scope))
+            close = len(body) > BODY_MAX_BYTES  # the rest of it is not read
+        await _send(send, answer, close=close)
+        if self._access_log is not None:
+            self._access_log.note(scope, status=answer.status, size=len(answer.body), started=started)
+
+    async def _answer(self, account: Account, query: bytes, body: bytes, content_type: str) -> HttpAnswer:
+        if self._room is None:
+            found = await self._line.join(account, query, body, content_type)
+        else:
+            taken = self._callback.open(account, query, body, content_type)
+            found = await self._room.answer(taken) if isinstance(taken, Taken) else taken
         if isinstance(found, Onward):
             found = await asyncio.get_running_loop().run_in_executor(self._relays, self._callback.relay, found)
-        await _send(send, found, close=len(body) > BODY_MAX_BYTES)  # the rest of it is not read
+        return found
 
-    async def _found(self, account: Account, query: bytes, body: bytes, content_type: str) -> HttpAnswer | Onward:
-        push = account, query, body, content_type
-        if self._room is not None:
-            taken = self._callback.open(*push)
-            return await self._room.answer(taken) if isinstance(taken, Taken) else taken
-        if self._callback.waits_for_verifiers:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._callback.take, *push)
-        begun = self._callback.begin(*push)
-        return await self._settled(begun) if isinstance(begun, Begun) else begun
-
-    def _settled(self, begun: Begun) -> asyncio.Future[HttpAnswer]:
-        """Let a scan share a transaction with the others that came while the last one ran."""
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[HttpAnswer] = loop.create_future()
-        self._begun.append((begun, answer))
-        if len(self._begun) == 1:
-            loop.call_soon(self._settle)
-        return answer
-
-    def _settle(self) -> None:
-        waiting, self._begun = self._begun, []
-        answers = self._callback.settle([begun for begun, _ in waiting])
-        for (_, future), answer in zip(waiting, answers, strict=True):
-            if not future.done():  # the other side may have gone meanwhile
-                future.set_result(answer)
+    async def _leave_to_flask(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        body = _Body(scope, receive, send)
+        try:
+            await self._flask(scope, body.receive, body.send)
+        finally:
+            if self._access_log is not None:
+                self._access_log.note(scope, status=body.status, size=body.size, started=started)
 
 
 def _content_type(scope: Scope) -> str:
@@ -140,13 +144,17 @@ def _taking_chunks(app: Flask) -> Callable[[dict[str, Any], Any], Any]:
 
 
 class _Body:
-    """The body of a request on its way to Flask.
+    """The body of a request on its way to Flask, and what is seen of the answer.
 
     :param receive: as the server gave it, like ``send``.
+    :ivar status: of the answer; 0 as long as there is none.
+    :ivar size: of the answer's body so far, in bytes.
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
+        self.status = 0
+        self.size = 0
         # Only these two headers say that there is a body.
         self._more = any(
             name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
@@ -163,8 +171,12 @@ class _Body:
 
     async def send(self, message: MutableMapping[str, Any]) -> None:
         """Send a part of the answer; when the body was not read to its end, nobody need send the rest of it."""
-        if self._more and message["type"] == "http.response.start":
-            message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            if self._more:
+                message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+        else:
+            self.size += len(message.get("body", b""))
         await self._send(message)
 
 

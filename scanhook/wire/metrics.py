@@ -87,15 +87,15 @@ class Metrics:
             buckets=_SECONDS,
         )
 
-    def pushed(self, event: str, outcome: str) -> None:
-        """Count an authentic push."""
+    def pushed(self, event: str, outcome: str, count: int) -> None:
+        """Count authentic pushes."""
         with self._harmless():
-            self._pushes.labels(event, outcome).inc()
+            self._pushes.labels(event, outcome).inc(count)
 
-    def judged(self, reason: str) -> None:
-        """Count a verdict that was given for the first time."""
+    def judged(self, reason: str, count: int) -> None:
+        """Count verdicts that were given for the first time."""
         with self._harmless():
-            self._verdicts.labels(reason).inc()
+            self._verdicts.labels(reason).inc(count)
 
     def refused(self, reason: str) -> None:
         """Count a push that was refused."""

@@ -9,21 +9,16 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
-from gunicorn.glogging import Logger
 
 from scanhook.errors import Refused
 from scanhook.registry.crew import python_path
 from scanhook.settings import House
 from scanhook.wire.companion import Companion
 
-__all__ = ["ACCESS_LOG_FORMAT", "housekeeper_command", "housekeeper_environ", "run"]
-
-ACCESS_LOG_FORMAT = '%(h)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'
-"""Address, method and path, status, bytes, milliseconds. Not the query, where WeChat puts the openid."""
+__all__ = ["housekeeper_command", "housekeeper_environ", "run"]
 
 _METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _WORKER_TIMEOUT_S = 30
@@ -76,9 +71,6 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "keepalive": _KEEPALIVE_S,
             "preload_app": True,
             "control_socket_disable": True,
-            "accesslog": "-",
-            "logger_class": _Logger,
-            "access_log_format": ACCESS_LOG_FORMAT,
             "proc_name": "scanhook",
             "child_exit": _forget_worker,
             "when_ready": lambda _server: ready(),
@@ -94,7 +86,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         from scanhook.wire.log import log_to_stderr  # noqa: PLC0415
 
         log_to_stderr()
-        return create_door(self._house)
+        return create_door(self._house, logs_access=True)
 
     def run(self) -> None:
         try:
@@ -109,15 +101,6 @@ class _Master(Arbiter):  # type: ignore[misc]
     def manage_workers(self) -> None:
         super().manage_workers()
         self.app.beside.tend()
-
-
-class _Logger(Logger):  # type: ignore[misc]
-    """Keeps one request on one line: the path comes decoded, with whatever line ends it holds."""
-
-    def atoms(self, *request: Any) -> dict[str, Any]:
-        atoms: dict[str, Any] = super().atoms(*request)
-        atoms["U"] = quote(str(atoms["U"]), errors="surrogateescape")
-        return atoms
 
 
 def _forget_worker(_server: object, worker: Any) -> None:

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from scanhook.verdict import BUDGET_S
-from scanhook.wire.callback import Begun, Callback, HttpAnswer, Onward, Taken
+from scanhook.wire.callback import Begun, Callback, Hanging, HttpAnswer, Onward, Taken
 from scanhook.wire.log import last_line, log
 
 __all__ = ["STORING_MAX", "WAITING_MAX", "WaitingRoom"]
@@ -81,7 +81,9 @@ class WaitingRoom:
     def _look_up(self, loop: asyncio.AbstractEventLoop, visitor: _Visitor) -> None:
         if visitor.answer.done():
             return  # it waited too long for a thread, and comes again
-        found = self._callback.look_up(visitor.taken)
+        found = self._callback.look_up_all([visitor.taken])[0]
+        if isinstance(found, Hanging):
+            found = self._callback.ask(found)
         if isinstance(found, Begun):
             self._store(loop, found, visitor)
         else:

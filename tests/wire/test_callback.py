@@ -395,7 +395,7 @@ def test_the_callback_without_a_name_is_the_first_account(wire: Wire) -> None:
     assert wire.client.get("/wechat/callback/plain", query_string=push.query).data == b"1"
 
 
-@pytest.mark.parametrize("where", ["judged", "settle", "echo"])
+@pytest.mark.parametrize("where", ["judged_all", "settle", "echo"])
 def test_a_crash_says_try_again_and_tells_nobody_what_broke(
     wire: Wire, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, where: str
 ) -> None:

@@ -12,7 +12,7 @@ from tests.wire.conftest import Wire
 
 def test_two_services_in_one_process_count_apart() -> None:
     one, other = Metrics(), Metrics()
-    one.pushed("scan_product_callback", "real")
+    one.pushed("scan_product_callback", "real", 1)
     line = b'scanhook_pushes_total{event="scan_product_callback",outcome="real"} 1.0\n'
     assert line in one.exposition()
     assert line not in other.exposition()

@@ -1,0 +1,152 @@
+"""Where pushes stand in line on the event loop, and go through in groups.
+
+While a group is looked up and stored, the next one gathers: so a transaction costs one wait for the disk, however many
+share it. The line has an end, and whoever would be answered too late is told at once to come again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from scanhook.receive import Account
+from scanhook.verdict import BUDGET_S
+from scanhook.wire.callback import Begun, Callback, Hanging, HttpAnswer, Onward, Taken
+
+__all__ = ["ASKING_MAX", "GROUP_MAX", "LINE_MAX", "Line"]
+
+GROUP_MAX = 64
+"""So many pushes go through at once: some 15 ms, in which the loop does nothing else."""
+LINE_MAX = 4096
+"""So many may stand in one process's line: as many as it serves within ``STANDING_S`` and a little more."""
+STANDING_S = 2.0
+"""Whoever has stood longer is told to come again: the storage may take its part of ``BUDGET_S`` too."""
+ASKING_MAX = 256
+"""So many may wait for verifiers that wait."""
+
+_Future = asyncio.Future[HttpAnswer | Onward]
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """A push that nobody has looked at, and where its answer goes."""
+
+    account: Account
+    query: bytes
+    body: bytes
+    content_type: str
+    came: float
+    answer: _Future
+
+
+class Line:
+    """Answers pushes for one event loop, out of a storage that lets nobody wait.
+
+    :param threads: how many may wait for verifiers at once.
+    """
+
+    def __init__(self, callback: Callback, *, threads: int, line_max: int = LINE_MAX) -> None:
+        self._callback = callback
+        self._line_max = line_max
+        self._standing: deque[_Standing] = deque()
+        self._begun: list[tuple[Begun, _Future]] = []
+        self._asking = 0
+        self._called = False
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="push")
+
+    def join(self, account: Account, query: bytes, body: bytes, content_type: str) -> _Future:
+        """Take a push in; its answer comes as soon as it is through."""
+        loop = asyncio.get_running_loop()
+        answer: _Future = loop.create_future()
+        if len(self._standing) >= self._line_max:
+            why = f"{self._line_max} pushes stand in line already"
+            answer.set_result(self._callback.turn_away(why))
+            return answer
+        self._standing.append(_Standing(account, query, body, content_type, time.perf_counter(), answer))
+        self._call(loop)
+        return answer
+
+    def close(self) -> None:
+        """Let calls of verifiers come to their end."""
+        self._threads.shutdown(wait=True)
+
+    def _call(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._called:
+            self._called = True
+            loop.call_soon(self._serve, loop)
+
+    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let one group through; between two groups the loop reads, and answers what is not a push."""
+        self._called = False
+        taken, answers = self._open_group()
+        begun, self._begun = self._begun, []
+        if taken:
+            for answer, found in zip(answers, self._callback.look_up_all(taken), strict=True):
+                if isinstance(found, Begun):
+                    begun.append((found, answer))
+                elif isinstance(found, Hanging):
+                    self._ask(loop, found, answer)
+                else:
+                    _hand_over(answer, found)
+        if begun:
+            for (_, answer), given in zip(begun, self._callback.settle([push for push, _ in begun]), strict=True):
+                _hand_over(answer, given)
+        if self._standing or self._begun:
+            self._call(loop)
+
+    def _open_group(self) -> tuple[list[Taken], list[_Future]]:
+        taken: list[Taken] = []
+        answers: list[_Future] = []
+        latest = time.perf_counter() - STANDING_S
+        while self._standing and len(taken) < GROUP_MAX:
+            push = self._standing.popleft()
+            if push.came < latest:
+                why = f"pushes stand in line for more than {STANDING_S:.0f} s"
+                found: HttpAnswer | Taken | Onward = self._callback.turn_away(why)
+            else:
+                found = self._callback.open(push.account, push.query, push.body, push.content_type, started=push.came)
+            if isinstance(found, Taken):
+                taken.append(found)
+                answers.append(push.answer)
+            else:
+                _hand_over(push.answer, found)
+        return taken, answers
+
+    def _ask(self, loop: asyncio.AbstractEventLoop, push: Hanging, answer: _Future) -> None:
+        """Let somebody else wait for the verifiers; the scan is stored with the group that it finds afterwards."""
+        if self._asking >= ASKING_MAX:
+            _hand_over(answer, self._callback.give_up(push, f"{ASKING_MAX} pushes wait for verifiers already"))
+            return
+        left_s = max(0.0, BUDGET_S - (time.perf_counter() - push.started))
+        self._asking += 1
+        late = loop.call_later(left_s, self._give_up, push, answer)
+        asked = loop.run_in_executor(self._threads, self._callback.ask, push)
+        asked.add_done_callback(self._told(loop, answer, late))
+
+    def _told(
+        self, loop: asyncio.AbstractEventLoop, answer: _Future, late: asyncio.TimerHandle
+    ) -> Callable[[asyncio.Future[HttpAnswer | Begun]], None]:
+        def told(asked: asyncio.Future[HttpAnswer | Begun]) -> None:
+            self._asking -= 1
+            late.cancel()
+            found = asked.result()
+            if isinstance(found, Begun):  # stored even if nobody waits any more: whoever comes again finds it
+                self._begun.append((found, answer))
+                self._call(loop)
+            else:
+                _hand_over(answer, found)
+
+        return told
+
+    def _give_up(self, push: Hanging, answer: _Future) -> None:
+        if not answer.done():
+            answer.set_result(self._callback.give_up(push, f"the verifiers took longer than {BUDGET_S:.0f} s"))
+
+
+def _hand_over(answer: _Future, given: HttpAnswer | Onward) -> None:
+    if not answer.done():  # the other side may have gone, or was told to come again
+        answer.set_result(given)
