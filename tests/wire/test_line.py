@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from scanhook.journal.sqlite import SqliteJournal
+from scanhook.registry.sqlite import SqliteRegistry
+from scanhook.sandbox import Push
+from scanhook.settings import load_settings
+from scanhook.wire import line as line_module
+from scanhook.wire.callback import Callback, HttpAnswer, Onward
+from scanhook.wire.line import GROUP_MAX, Line
+from scanhook.wire.metrics import Metrics
+from scanhook.wire.service import open_service
+from tests.conftest import OPENID
+from tests.serving import Brand, journal_size, scan_push, verdict_in, wait_for
+from tests.wire.conftest import Wire
+
+_Answers = Awaitable[HttpAnswer | Onward]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """A line before a service, and what the service counts."""
+
+    wire: Wire
+    line: Line
+    callback: Callback
+    metrics: Metrics
+
+    def join(self, push: Push) -> asyncio.Future[HttpAnswer | Onward]:
+        account = self.callback.account()
+        assert account is not None
+        return self.line.join(account, push.query.encode(), push.body, "")
+
+    def scan(self, code: str = "GENUINE0001", *, person: str = OPENID) -> asyncio.Future[HttpAnswer | Onward]:
+        return self.join(scan_push(code, keys=self.wire.keys(), FromUserName=person))
+
+    async def told(self, answer: _Answers) -> str:
+        """Return the verdict, or the status of an answer without one."""
+        given = await answer
+        assert isinstance(given, HttpAnswer)
+        return verdict_in(given.body, keys=self.wire.keys()) if given.status == 200 else str(given.status)
+
+    def counted(self, name: str) -> float:
+        lines = self.metrics.exposition().decode().splitlines()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
+
+
+@contextmanager
+def standing(wire: Wire, **given: int) -> Iterator[Desk]:
+    service, metrics = open_service(wire.house), Metrics()
+    callback = Callback(service, metrics)
+    line = Line(callback, **({"threads": 4} | given))
+    try:
+        yield Desk(wire=wire, line=line, callback=callback, metrics=metrics)
+    finally:
+        line.close()
+        callback.close()
+
+
+def run(wire: Wire, act: Callable[[Desk], Coroutine[Any, Any, None]], **given: int) -> None:
+    """Let something happen in a line on an event loop of its own."""
+    with standing(wire, **given) as desk:
+        asyncio.run(act(desk))
+
+
+@pytest.fixture
+def sizes(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[int]]:
+    """Note how many scans each transaction looks up, and how many each stores."""
+    noted: dict[str, list[int]] = {"looked up": [], "stored": []}
+    look_up_all, record_all = SqliteRegistry.look_up_all, SqliteJournal.record_all
+
+    def looking(registry: SqliteRegistry, asked: Any) -> Any:
+        noted["looked up"].append(len(asked))
+        return look_up_all(registry, asked)
+
+    def storing(journal: SqliteJournal, scans: Any, *, now: float) -> Any:
+        noted["stored"].append(len(scans))
+        return record_all(journal, scans, now=now)
+
+    monkeypatch.setattr(SqliteRegistry, "look_up_all", looking)
+    monkeypatch.setattr(SqliteJournal, "record_all", storing)
+    return noted
+
+
+def test_those_who_stand_together_share_one_look_up_and_one_transaction(
+    wire: Wire, sizes: dict[str, list[int]]
+) -> None:
+    async def act(desk: Desk) -> None:
+        codes = ("GENUINE0001", "COPIED99999", "PRINTED0003")
+        answers = [desk.scan(code) for code in codes]
+        assert [await desk.told(answer) for answer in answers] == ["real", "fake", "not_active"]
+
+    run(wire, act)
+    assert sizes == {"looked up": [3], "stored": [3]}
+
+
+def test_a_group_has_an_end_so_that_the_loop_gets_its_turn(wire: Wire, sizes: dict[str, list[int]]) -> None:
+    turns: list[int] = []
+
+    async def act(desk: Desk) -> None:
+        answers = [desk.scan(person=f"o{number}") for number in range(GROUP_MAX + 1)]
+        loop = asyncio.get_running_loop()
+        loop.call_soon(lambda: turns.append(sum(sizes["stored"])))  # behind the first group, before the second
+        assert {await desk.told(answer) for answer in answers} == {"real"}
+
+    run(wire, act)
+    assert sizes["stored"] == [GROUP_MAX, 1]
+    assert turns == [GROUP_MAX]
+
+
+def test_who_finds_the_line_full_is_told_to_come_again_at_once(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    async def act(desk: Desk) -> None:
+        answers = [desk.scan(person=f"o{number}") for number in range(5)]
+        assert [answer.done() for answer in answers] == [False, False, True, True, True]
+        assert [await desk.told(answer) for answer in answers] == ["real", "real", "503", "503", "503"]
+        assert desk.counted('scanhook_refusals_total{reason="busy"}') == 3
+        assert await desk.told(desk.scan(person="o9")) == "real"  # there is room again
+
+    run(wire, act, line_max=2)
+    assert journal_size(wire.house) == (3, 0)
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 1  # a flood of pushes is no flood of lines
+    assert "event=too busy status=503 why=2 pushes stand in line already" in told[0].replace('"', "")
+
+
+def test_who_has_stood_too_long_is_told_to_come_again_and_not_stored(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line_module, "STANDING_S", -1.0)
+
+    async def act(desk: Desk) -> None:
+        assert await desk.told(desk.scan()) == "503"
+
+    run(wire, act)
+    assert journal_size(wire.house) == (0, 0)
+
+
+def test_one_bad_push_costs_the_others_of_its_group_nothing(wire: Wire, sizes: dict[str, list[int]]) -> None:
+    async def act(desk: Desk) -> None:
+        good = scan_push("COPIED99999", keys=wire.keys())
+        forged = replace(good, query=good.query.replace("msg_signature=", "msg_signature=0"))
+        answers = [desk.scan(), desk.join(forged), desk.join(replace(good, body=b"<xml></xml>")), desk.join(good)]
+        assert [await desk.told(answer) for answer in answers] == ["real", "403", "400", "fake"]
+
+    run(wire, act)
+    assert sizes["stored"] == [2]
+
+
+def test_a_push_whose_sender_has_gone_is_stored_all_the_same(wire: Wire) -> None:
+    async def act(desk: Desk) -> None:
+        gone, stays = desk.scan(person="o1"), desk.scan(person="o2")
+        gone.cancel()
+        assert await desk.told(stays) == "real"
+
+    run(wire, act)
+    assert journal_size(wire.house) == (2, 0)
+
+
+@pytest.fixture
+def chained(wire: Wire, brand: Brand) -> Iterator[Wire]:
+    """Return a house that asks a brand's own service for what the registry does not know."""
+    text = wire.house.path.read_text().replace(
+        '"registry://"]',
+        f'"registry://", "{brand.url}"]\nsecret = "{"QUJD" * 8}"\nallow_private_addresses = true',
+    )
+    wire.house.path.write_text(text)
+    yield Wire(house=load_settings(wire.house.path), client=wire.client)
+    brand.open.set()
+
+
+def test_what_the_registry_decides_waits_for_no_verifier(chained: Wire, brand: Brand) -> None:
+    brand.open.clear()
+
+    async def act(desk: Desk) -> None:
+        hanging = desk.scan("NOBODYKNOWS", person="o1")
+        assert await desk.told(desk.scan(person="o2")) == "real"
+        assert not hanging.done()
+        assert journal_size(chained.house) == (1, 0)
+        brand.open.set()
+        assert await desk.told(hanging) == "real"
+
+    run(chained, act)
+    assert journal_size(chained.house) == (2, 0)
+
+
+def test_only_so_many_wait_for_verifiers(chained: Wire, brand: Brand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_module, "ASKING_MAX", 2)
+    brand.open.clear()
+
+    async def act(desk: Desk) -> None:
+        answers = [desk.scan("NOBODYKNOWS", person=f"o{number}") for number in range(3)]
+        assert await desk.told(answers[2]) == "503"
+        assert [answer.done() for answer in answers[:2]] == [False, False]
+        brand.open.set()
+        assert [await desk.told(answer) for answer in answers[:2]] == ["real", "real"]
+
+    run(chained, act)
+
+
+def test_a_verdict_that_comes_when_nobody_waits_any_more_is_stored(
+    chained: Wire, brand: Brand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line_module, "BUDGET_S", 0.0)
+    brand.open.clear()
+
+    async def act(desk: Desk) -> None:
+        assert await desk.told(desk.scan("NOBODYKNOWS")) == "503"
+        brand.open.set()
+        await asyncio.to_thread(wait_for, lambda: journal_size(chained.house) == (1, 0), "the verdict is stored")
+        monkeypatch.setattr(line_module, "BUDGET_S", 3.0)
+        assert await desk.told(desk.scan("NOBODYKNOWS")) == "real"
+
+    run(chained, act)
+    assert journal_size(chained.house) == (1, 0)
