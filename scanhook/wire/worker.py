@@ -25,6 +25,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     """
 
     def run(self) -> None:
+        """Serve until told to stop."""
         # What a push makes is given back as soon as it is answered; only what goes round in circles is left to the
         # collector, which else would walk through every module that is loaded, some ten times a second.
         gc.collect()

@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
+
+from werkzeug.test import Client
 
 from scanhook.sandbox import Push
 from scanhook.wire.door import Door
+
+PIECE_BYTES = 1 << 14
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,3 +98,33 @@ async def together(door: Door, pushes: list[Push]) -> list[bytes]:
         return b"".join(answer)
 
     return list(await asyncio.gather(*map(one, pushes)))
+
+
+def client_of(door: Door) -> Client:
+    """Return a client as Flask's own, whose requests go through the door."""
+
+    def through(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        body, path = environ["wsgi.input"], environ["PATH_INFO"].encode("latin-1").decode()
+        length, messages = environ.get("CONTENT_LENGTH"), []
+        left = int(length) if length else None
+        names = {"CONTENT_TYPE": b"content-type", "CONTENT_LENGTH": b"content-length"}
+        headers = [(names[name], environ[name].encode()) for name in names if environ.get(name)]
+
+        async def receive() -> MutableMapping[str, Any]:
+            nonlocal left
+            piece = b"" if left == 0 else body.read(min(PIECE_BYTES, PIECE_BYTES if left is None else left))
+            left = None if left is None else left - len(piece)
+            return {"type": "http.request", "body": piece, "more_body": bool(piece) and left != 0}
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            messages.append(message)
+
+        scope = scope_of(path, environ["REQUEST_METHOD"], environ["QUERY_STRING"])
+        scope["query_string"] = environ["QUERY_STRING"].encode("latin-1")
+        asyncio.run(door({**scope, "headers": headers}, receive, send))
+        told = Told(messages=tuple(messages), read=0)
+        heads = [(name.decode(), value.decode()) for name, value in told.messages[0]["headers"]]
+        start_response(f"{told.status} {HTTPStatus(told.status).phrase}", heads)
+        return [told.body]
+
+    return Client(through)

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
+from werkzeug.test import Client, TestResponse
 
 from scanhook import create_app
 from scanhook.cli.init import NewHouse, make_house
@@ -61,7 +60,7 @@ class Wire:
     """An application, and a client that sends it requests."""
 
     house: House
-    client: FlaskClient
+    client: Client
 
     def keys(self, name: str = "main") -> Keyring:
         """Return an account's keys."""
