@@ -1,15 +1,18 @@
-"""gunicorn's worker, which here lets go of idle connections when it stops."""
+"""gunicorn's worker, which here takes its share of connections, and lets go of idle ones when it stops."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 from weakref import WeakSet
 
 from gunicorn.workers.gasgi import ASGIWorker
+
+from scanhook.wire.listening import Listener
 
 __all__ = ["Worker"]
 
@@ -36,17 +39,16 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     def _setup_event_loop(self) -> None:
         super()._setup_event_loop()
         self._lines: WeakSet[Any] = WeakSet()
-        create_server = self.loop.create_server
 
-        def create_noted(factory: Callable[[], Any], **options: Any) -> Any:
+        async def listen(factory: Callable[[], Any], *, sock: socket.socket, **_options: Any) -> Listener:
             def noted() -> Any:
                 line = factory()
                 self._lines.add(line)
                 return line
 
-            return create_server(noted, **options)
+            return Listener(self.loop, sock, noted)
 
-        self.loop.create_server = create_noted
+        self.loop.create_server = listen
 
     async def _shutdown(self) -> None:
         letting_go = self.loop.create_task(self._let_go_of_idle())
