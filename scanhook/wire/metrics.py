@@ -7,9 +7,10 @@ imported; ``scanhook serve`` sees to that.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import wraps
+from typing import Concatenate, ParamSpec
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -21,6 +22,7 @@ from scanhook.wire.log import log
 __all__ = ["MULTIPROCESS_VARIABLE", "Gauge", "Metrics"]
 
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+_P = ParamSpec("_P")
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.3, 0.5, 1.0, 2.0, 3.0, 5.0)
 
 
@@ -47,11 +49,29 @@ class _Given(Collector):
             yield GaugeMetricFamily(gauge.name, gauge.says, value=gauge.value)
 
 
+def _harmless(told: Callable[Concatenate[Metrics, _P], None]) -> Callable[Concatenate[Metrics, _P], None]:
+    """Let no fault of the figures (a full disk, a folder that is gone) cost a consumer the answer."""
+
+    @wraps(told)
+    def tell(metrics: Metrics, /, *args: _P.args, **kwargs: _P.kwargs) -> None:
+        try:
+            told(metrics, *args, **kwargs)
+        except Exception as error:  # noqa: BLE001
+            if not metrics.lost:
+                log.error("figures are lost from here on", why=type(error).__name__)
+            metrics.lost = True
+
+    return tell
+
+
 class Metrics:
-    """The figures of one service."""
+    """The figures of one service.
+
+    :ivar lost: whether one could not be written down.
+    """
 
     def __init__(self) -> None:
-        self._lost = False
+        self.lost = False
         self._registry = CollectorRegistry()
         self._pushes = Counter(
             "scanhook_pushes", "Authentic pushes by event and outcome.", ("event", "outcome"), registry=self._registry
@@ -87,40 +107,40 @@ class Metrics:
             buckets=_SECONDS,
         )
 
+    @_harmless
     def pushed(self, event: str, outcome: str, count: int) -> None:
         """Count authentic pushes."""
-        with self._harmless():
-            self._pushes.labels(event, outcome).inc(count)
+        self._pushes.labels(event, outcome).inc(count)
 
+    @_harmless
     def judged(self, reason: str, count: int) -> None:
         """Count verdicts that were given for the first time."""
-        with self._harmless():
-            self._verdicts.labels(reason).inc(count)
+        self._verdicts.labels(reason).inc(count)
 
+    @_harmless
     def refused(self, reason: str) -> None:
         """Count a push that was refused."""
-        with self._harmless():
-            self._refusals.labels(reason).inc()
+        self._refusals.labels(reason).inc()
 
+    @_harmless
     def forwarded(self, account: str, outcome: str) -> None:
         """Count a push that was to go on to the brand's own server."""
-        with self._harmless():
-            self._forwards.labels(account, outcome).inc()
+        self._forwards.labels(account, outcome).inc()
 
+    @_harmless
     def landed(self, outcome: str) -> None:
         """Count a visit to the landing page."""
-        with self._harmless():
-            self._landings.labels(outcome).inc()
+        self._landings.labels(outcome).inc()
 
+    @_harmless
     def answered(self, seconds: float) -> None:
         """Note how long a push took."""
-        with self._harmless():
-            self._push_seconds.observe(seconds)
+        self._push_seconds.observe(seconds)
 
+    @_harmless
     def committed(self, seconds: float) -> None:
         """Note how long a commit took."""
-        with self._harmless():
-            self._commit_seconds.observe(seconds)
+        self._commit_seconds.observe(seconds)
 
     def exposition(self, gauges: Iterable[Gauge] = ()) -> bytes:
         """Return the figures of all workers together, and some gauges, in Prometheus's text format."""
@@ -131,13 +151,3 @@ class Metrics:
         everyone = CollectorRegistry()
         MultiProcessCollector(everyone)  # type: ignore[no-untyped-call]  # the library's own gap
         return generate_latest(everyone) + generate_latest(given)
-
-    @contextmanager
-    def _harmless(self) -> Iterator[None]:
-        """Let no fault of the figures (a full disk, a folder that is gone) cost a consumer the answer."""
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001
-            if not self._lost:
-                log.error("figures are lost from here on", why=type(error).__name__)
-            self._lost = True
