@@ -5,11 +5,8 @@ What is encrypted is ``random(16) + length(4, network order) + message + receive
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hmac
-
-from Crypto.Cipher import AES
 
 from scanhook.envelope.keys import AesKey
 from scanhook.errors import NotAuthentic
@@ -18,8 +15,10 @@ __all__ = ["BLOCK_BYTES", "RANDOM_BYTES", "decrypt", "encrypt"]
 
 RANDOM_BYTES = 16
 BLOCK_BYTES = 32
+_AES_BLOCK_BYTES = 16
 _LENGTH_BYTES = 4
 _HEAD_BYTES = RANDOM_BYTES + _LENGTH_BYTES
+_PADDINGS = {size: bytes([size]) * size for size in range(1, BLOCK_BYTES + 1)}
 
 
 def encrypt(message: bytes, *, key: AesKey, receive_id: str, random: bytes) -> str:
@@ -31,9 +30,8 @@ def encrypt(message: bytes, *, key: AesKey, receive_id: str, random: bytes) -> s
         raise ValueError(f"random must be {RANDOM_BYTES} bytes")
     plain = random + len(message).to_bytes(_LENGTH_BYTES, "big") + message + receive_id.encode()
     # A text that already fills its blocks gets a whole block more, so that the last byte always tells the padding.
-    pad = BLOCK_BYTES - len(plain) % BLOCK_BYTES
-    cipher = AES.new(key.raw, AES.MODE_CBC, iv=key.raw[:16])
-    return base64.b64encode(cipher.encrypt(plain + bytes([pad]) * pad)).decode()
+    ciphertext = key.cbc.encrypt(plain + _PADDINGS[BLOCK_BYTES - len(plain) % BLOCK_BYTES])
+    return binascii.b2a_base64(ciphertext, newline=False).decode()
 
 
 def decrypt(encrypted: str, *, key: AesKey, receive_id: str) -> bytes:
@@ -46,22 +44,22 @@ def decrypt(encrypted: str, *, key: AesKey, receive_id: str) -> bytes:
         all of them; only the log knows which.
     """
     try:
-        ciphertext = base64.b64decode(encrypted, validate=True)
-    except (binascii.Error, ValueError):
+        ciphertext = binascii.a2b_base64(encrypted, strict_mode=True)
+    except ValueError:
         raise NotAuthentic("`Encrypt` is not base64", kind="cipher") from None
-    if not ciphertext or len(ciphertext) % AES.block_size:
+    if not ciphertext or len(ciphertext) % _AES_BLOCK_BYTES:
         raise NotAuthentic("`Encrypt` is not a whole number of AES blocks", kind="cipher")
-    plain = AES.new(key.raw, AES.MODE_CBC, iv=key.raw[:16]).decrypt(ciphertext)
-    pad = plain[-1]
-    if not 1 <= pad <= BLOCK_BYTES or len(plain) < pad or plain[-pad:] != plain[-1:] * pad:
+    plain = key.cbc.decrypt(ciphertext)
+    padding = _PADDINGS.get(plain[-1])
+    if padding is None or not plain.endswith(padding):
         raise NotAuthentic("the padding inside `Encrypt` is wrong: is the EncodingAESKey the console's?", kind="cipher")
-    plain = plain[:-pad]
-    length = int.from_bytes(plain[RANDOM_BYTES:_HEAD_BYTES], "big")
-    if len(plain) < _HEAD_BYTES or length > len(plain) - _HEAD_BYTES:
+    end = len(plain) - len(padding)
+    message_end = _HEAD_BYTES + int.from_bytes(plain[RANDOM_BYTES:_HEAD_BYTES], "big")
+    if message_end > end:
         raise NotAuthentic("the length inside `Encrypt` is wrong", kind="cipher")
-    if not hmac.compare_digest(plain[_HEAD_BYTES + length :], receive_id.encode()):
+    if not hmac.compare_digest(plain[message_end:end], receive_id.encode()):
         raise NotAuthentic(
             "the id at the end of `Encrypt` is not this account's: compare app_id (or receive_id) with the console",
             kind="receive_id",
         )
-    return plain[_HEAD_BYTES : _HEAD_BYTES + length]
+    return plain[_HEAD_BYTES:message_end]

@@ -13,12 +13,12 @@ from xml.parsers import expat
 
 import xmltodict
 
+from scanhook.envelope.flat_xml import BLANK, read_flat_xml
 from scanhook.errors import Malformed
 
 __all__ = ["DEPTH_MAX", "Document", "Format", "read_document"]
 
 DEPTH_MAX = 16
-_BLANK = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
 
 Document = Mapping[str, object]
@@ -45,7 +45,10 @@ def read_document(body: bytes) -> tuple[Format, Document]:
     :raises Malformed: when it is not UTF-8; not well-formed; has a DOCTYPE, an entity, an attribute, text between its
         elements, the same name twice, a character that XML forbids, or more than ``DEPTH_MAX`` levels.
     """
-    text = body.removeprefix(_BOM).lstrip(_BLANK)
+    flat = read_flat_xml(body)
+    if flat is not None:
+        return Format.XML, flat
+    text = body.removeprefix(_BOM).lstrip(BLANK.encode())
     if b"\0" in text:
         # UTF-16 without a mark is full of zero bytes and passes for UTF-8; expat would find out by itself, and read it.
         raise Malformed("the body is not UTF-8", kind="encoding")
@@ -99,7 +102,7 @@ def _read_xml(text: bytes) -> Document:
     if not isinstance(elements, dict):
         raise Malformed("the XML is not <xml> with elements in it", kind="syntax")
     between = elements.pop("#text", "")
-    if between.strip(_BLANK.decode()):
+    if between.strip(BLANK):
         raise Malformed("there is text between the elements", kind="syntax")
     for name, value in elements.items():
         if isinstance(value, list):

@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from scanhook.envelope.cbc import AesCbc
+
 __all__ = ["AES_KEY_CHARS", "AesKey", "Keyring", "Mode"]
 
 AES_KEY_CHARS = 43
@@ -34,11 +36,14 @@ class AesKey:
 
     encoded: str = field(repr=False)
     raw: bytes = field(init=False, repr=False)
+    cbc: AesCbc = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not _ENCODED_KEY.fullmatch(self.encoded):
             raise ValueError(f"an EncodingAESKey is {AES_KEY_CHARS} letters and digits; this one is not")
-        object.__setattr__(self, "raw", base64.b64decode(self.encoded + "="))
+        raw = base64.b64decode(self.encoded + "=")
+        object.__setattr__(self, "raw", raw)
+        object.__setattr__(self, "cbc", AesCbc(raw, raw[:16]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

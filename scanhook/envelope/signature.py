@@ -18,7 +18,8 @@ def sign(*parts: str) -> str:
 
     The parts are token, timestamp and nonce for ``signature``, and Encrypt besides for ``msg_signature``.
     """
-    return hashlib.sha1(b"".join(sorted(part.encode() for part in parts)), usedforsecurity=False).hexdigest()
+    # UTF-8 keeps the order of the characters, so that sorting the texts is sorting their bytes.
+    return hashlib.sha1("".join(sorted(parts)).encode(), usedforsecurity=False).hexdigest()
 
 
 def verify_signature(signature: str, *, tokens: tuple[str, ...], signed: tuple[str, ...]) -> str:

@@ -121,6 +121,8 @@ def _product(document: Document) -> dict[str, Any]:
 
 def _text(document: Document, name: str, *, absent: str | None = None, may_be_empty: bool = False) -> str:
     value = document.get(name)
+    if isinstance(value, str) and 0 < len(value) <= TEXT_MAX_CHARS and value.isprintable():
+        return value
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 64:
         value = str(value)  # JSON writes MsgId, Sex and Scene as numbers
     if value is None and absent is not None:

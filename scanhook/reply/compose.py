@@ -45,12 +45,14 @@ def compose(reply: ScanProductReply, format_: Format) -> bytes:
         f"<ScanProduct><KeyStandard>{cdata(reply.key_standard)}</KeyStandard>"
         f"<KeyStr>{cdata(reply.key_str)}</KeyStr>"
         f"<ExtInfo>{cdata(reply.ext_info)}</ExtInfo>"
-        f"<AntiFake><CodeResult>{cdata(reply.code_result)}</CodeResult></AntiFake></ScanProduct></xml>"
+        f"<AntiFake><CodeResult><![CDATA[{reply.code_result}]]></CodeResult></AntiFake></ScanProduct></xml>"
     ).encode()
 
 
 def cdata(text: str) -> str:
     """Return a text as a CDATA section that it cannot break out of, and that reads back as exactly the same text."""
+    if "]]>" not in text and "\r" not in text:
+        return f"<![CDATA[{text}]]>"
     # The end mark is cut in two. A carriage return inside a section would be read back as a line feed.
     safe = text.replace("]]>", "]]]]><![CDATA[>").replace("\r", "]]>&#13;<![CDATA[")
     return f"<![CDATA[{safe}]]>"

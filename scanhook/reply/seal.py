@@ -35,7 +35,8 @@ def seal(
     if format_ is Format.JSON:
         envelope = {"Encrypt": encrypted, "MsgSignature": signature, "TimeStamp": timestamp, "Nonce": nonce}
         return json.dumps(envelope, separators=(",", ":")).encode()
+    # Base64 and hex digits need no `cdata`; the nonce is a stranger's text.
     return (
-        f"<xml><Encrypt>{cdata(encrypted)}</Encrypt><MsgSignature>{cdata(signature)}</MsgSignature>"
+        f"<xml><Encrypt><![CDATA[{encrypted}]]></Encrypt><MsgSignature><![CDATA[{signature}]]></MsgSignature>"
         f"<TimeStamp>{timestamp}</TimeStamp><Nonce>{cdata(nonce)}</Nonce></xml>"
     ).encode()

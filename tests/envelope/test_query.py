@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
 from scanhook.envelope import QUERY_FIELDS_MAX, PushQuery
@@ -14,6 +16,13 @@ def _refused(query: bytes) -> str:
         PushQuery.from_query_string(query)
     assert caught.value.kind == "query"
     return said(caught)
+
+
+def _outcome(query: bytes) -> object:
+    try:
+        return PushQuery.from_query_string(query)
+    except NotAuthentic as error:
+        return error.kind, str(error)
 
 
 def test_the_query_of_a_push_in_safe_mode_is_read() -> None:
@@ -40,6 +49,18 @@ def test_the_query_of_the_consoles_url_verification_is_read() -> None:
         nonce="1514711492",
         echostr=b"4375120948345356249",
     )
+
+
+NAMES = (b"nonce", b"timestamp", b"signature", b"echostr", b"openid", b"%6eonce", b"", b"+", b"\xff")
+VALUES = (b"", b"=", b"=1", b"==", b"=%31", b"=+", b"= ", b"=%", b"=\x7f", b"=\xff", b";", b"=1;x=2", b"%3D1")
+
+
+@pytest.mark.parametrize("before", [LEAST + b"&", LEAST + b"&&", b"nonce=2&", b"", LEAST + b"&x=1" * 29 + b"&"])
+def test_whatever_is_put_together_is_read_like_the_long_way(before: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    queries = [before + name + value + behind for name, value, behind in product(NAMES, VALUES, (b"", b"&", b"&y=3"))]
+    short = [_outcome(query) for query in queries]
+    monkeypatch.setattr("scanhook.envelope.query._read_plain", lambda _: None)
+    assert short == [_outcome(query) for query in queries]
 
 
 def test_what_is_not_there_is_none() -> None:

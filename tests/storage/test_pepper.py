@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import copy
+import pickle
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -76,6 +79,21 @@ def test_the_same_code_of_another_product_has_another_tag(pepper: Pepper) -> Non
 def test_a_pepper_of_another_length_cannot_be_made(size: int) -> None:
     with pytest.raises(ValueError, match="32 bytes"):
         Pepper(secret=bytes(size))
+
+
+def test_a_pepper_goes_to_another_process_and_hashes_the_same_there(pepper: Pepper) -> None:
+    for other in (pickle.loads(pickle.dumps(pepper)), copy.deepcopy(pepper)):
+        assert other == pepper
+        assert other.person(OPENID).hex() == "4489a96481ff0364f3b5a3f0c16a9957"
+
+
+def test_threads_share_a_pepper(pepper: Pepper) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        tags = set(threads.map(lambda _: pepper.tag(PRODUCT_ID, "6J5T9XQ2").hex(), range(1000)))
+        persons = set(threads.map(lambda number: pepper.person(str(number % 100)), range(1000)))
+
+    assert tags == {"06fb68d637e5081a7313"}
+    assert persons == {pepper.person(str(number)) for number in range(100)}
 
 
 def test_the_secret_is_not_shown(pepper: Pepper) -> None:
