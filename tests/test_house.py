@@ -18,8 +18,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "asking": (*GROUND, *STAGES, "receive"),
     "tickets": (*GROUND, *STAGES),
     "sandbox": (*GROUND, "envelope", "message", "sandbox"),
+    "bench": (*GROUND, "envelope", "message", "sandbox", "bench"),
     "wire": (*GROUND, *STAGES, "receive", "asking", "tickets", "wire"),
-    "cli": (*GROUND, *STAGES, "receive", "asking", "tickets", "sandbox", "wire", "cli"),
+    "cli": (*GROUND, *STAGES, "receive", "asking", "tickets", "sandbox", "bench", "wire", "cli"),
 }
 OUTSIDE = ("__init__", "__main__")
 

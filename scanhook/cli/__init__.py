@@ -15,6 +15,7 @@ _COMMANDS = {
     "albums": "Products in WeCom's product albums.",
     "apikeys": "Who may call the API.",
     "batches": "Batches of codes, their states and their history.",
+    "bench": "Measure what this machine answers, and check every answer.",
     "catalog": "What WeChat's product systems know, in one table.",
     "codes": "Import codes, look one up, count them.",
     "demo": "Everything on one machine, with sample codes.",

@@ -1,0 +1,172 @@
+"""``scanhook bench``: what this machine can answer, with the settings that a house has."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+from scanhook.bench.figures import Reckoning, peak_rate, reckon
+from scanhook.bench.load import LINES_MAX
+from scanhook.bench.plan import Plan
+from scanhook.cli.bench_house import Site, Tell, bench_house, check_room, site_of
+from scanhook.cli.bench_report import Order, Report, Spent, show
+from scanhook.cli.bench_sending import Sender, Sent, sending
+from scanhook.cli.bench_service import Running, free_port, running
+from scanhook.cli.common import json_option, storage_of
+from scanhook.cli.progress import IMPORT_STEPS, progress_bar
+from scanhook.errors import Refused
+from scanhook.message import CodeResult
+from scanhook.settings import CONFIG_VARIABLE, House, find_config, load_settings
+from scanhook.wire.service import keyring
+
+__all__ = ["bench"]
+
+_PUSHES_MAX = 300_000
+"""What is made before and kept afterwards takes about 2 kB each."""
+_WARM_UP_S = 1.0
+_WARM_UP_PUSHES = 3_000
+_MARGIN = 1.5
+_RATE_MIN = 2_000
+"""Pushes are made for so many a second at least, and for more where the warm-up's best moments promise more."""
+_SEED = 6
+_STEPS = {
+    **IMPORT_STEPS,
+    "warm_making": "making pushes to warm up",
+    "warm_running": "warming up",
+    "making": "making pushes",
+    "running": "measuring",
+    "opening": "opening answers",
+    "comparing": "looking into the journal",
+}
+
+
+def _house_or_none(_context: click.Context, _parameter: click.Parameter, value: Path | None) -> House | None:
+    """Read the settings; where nobody names any and there are none here, the defaults are measured."""
+    path = find_config(value)
+    named = value is not None or os.environ.get(CONFIG_VARIABLE)
+    return load_settings(path) if named or path.exists() else None
+
+
+@click.command()
+@click.option(
+    "--config",
+    "house",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=_house_or_none,
+    help="The settings file; else $SCANHOOK_CONFIG, else ./scanhook.toml, else every setting's default.",
+)
+@click.option("--seconds", type=click.FloatRange(0.1, 120), default=10, show_default=True, help="How long it measures.")
+@click.option("--connections", type=click.IntRange(1, LINES_MAX), default=32, show_default=True, help="To the service.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(1, 20_000),
+    help="Scans a second, each due at its moment, whatever became of others.",
+)
+@click.option(
+    "--codes", type=click.IntRange(10, 100_000_000), default=100_000, show_default=True, help="In the registry."
+)
+@click.option("--one-code", is_flag=True, help="Everybody scans the same code, as in a television show.")
+@click.option("--workers", type=click.IntRange(1, 64), help="Instead of `workers` in [service].")
+@click.option(
+    "--storage",
+    metavar="URL",
+    default="",
+    help="For a house on PostgreSQL: an empty database, made for this; - reads the URL from standard input.",
+)
+@json_option
+@click.pass_context
+def bench(
+    context: click.Context,
+    house: House | None,
+    seconds: float,
+    connections: int,
+    rate: float | None,
+    codes: int,
+    workers: int | None,
+    storage: str,
+    *,
+    one_code: bool,
+    as_json: bool,
+) -> None:
+    """Measure what this machine answers with your settings, and check every answer.
+
+    It makes a house of its own on the storage's disk, with its own codes, runs the service of it on a free port, scans,
+    stops it, and looks for every answered scan in its journal. Your own house is not touched, and nothing stays.
+
+    Without --rate each connection sends its next scan as soon as it has an answer: that finds what the machine can do.
+    With --rate scans come at fixed moments, as consumers do, and latency counts from there.
+    """
+    order = Order(seconds=seconds, connections=connections, rate=rate, codes=codes, one_code=one_code)
+    if rate and rate * seconds > _PUSHES_MAX:
+        raise click.UsageError(f"that is more than {_PUSHES_MAX:,} scans: ask for a lower --rate or fewer --seconds")
+    site = site_of(house, storage=_read(storage), workers=workers)
+    check_room(site, codes=codes, seconds=seconds)
+    for name in [name for name in os.environ if name.upper().startswith("SCANHOOK_")]:
+        del os.environ[name]  # the settings of the real house must not reach this one
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the folder goes and the service ends
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what runs in the background ignore it
+    with progress_bar(_STEPS, quiet=as_json) as tell:
+        report = _measure(site, order, tell)
+    show(report, as_json=as_json)
+    if not report.good:
+        context.exit(1)
+
+
+def _measure(site: Site, order: Order, tell: Tell) -> Report:
+    plan, port = Plan(codes=order.codes, one_code=order.one_code, seed=_SEED), free_port()
+    with bench_house(site, plan, bind=f"127.0.0.1:{port}", tell=tell) as house:
+        keys = keyring(next(iter(house.settings.accounts.values())))
+        with sending(plan, keys, port=port, connections=order.connections, tell=tell) as sender:
+            with running(house, workers=site.workers, port=port, environ=site.environ()) as service:
+                warm = _warm_up(sender, order)
+                sent, spent = _load(sender, service, order, warm)
+            first, answers = sender.check([warm, sent])
+        tell("comparing", 0, None)
+        checked = _compare(house, plan, [*warm.order, *sent.order], [*first, *answers])
+    return Report(site=site, order=order, run=sent.run, answers=answers, spent=spent, checked=checked)
+
+
+def _warm_up(sender: Sender, order: Order) -> Sent:
+    """Send for a moment: the first requests meet cold caches, and somebody must find out how many will be needed."""
+    seconds = min(_WARM_UP_S, order.seconds)
+    made = sender.make(int(_WARM_UP_PUSHES * seconds), step="warm_making")
+    return sender.send(made, rate=None, seconds=seconds, step="warm_running")
+
+
+def _load(sender: Sender, service: Running, order: Order, warm: Sent) -> tuple[Sent, Spent]:
+    rate = order.rate or max(peak_rate(warm.run.ended) * _MARGIN, _RATE_MIN)
+    made = sender.make(min(max(int(rate * order.seconds), 1), _PUSHES_MAX))
+    commits, before = service.commits(), service.processor_s()
+    sent = sender.send(made, rate=order.rate, seconds=order.seconds)
+    after = service.processor_s()  # before it is asked for the commits, which costs it some
+    spent = Spent(
+        processor_s=None if before is None or after is None else after - before,
+        commits=service.commits() - commits,
+        worker_bytes=service.worker_bytes(),
+    )
+    return sent, spent
+
+
+def _compare(house: House, plan: Plan, order: list[int], answers: list[CodeResult | str | None]) -> Reckoning:
+    with storage_of(house) as storage:
+        return reckon(
+            order,
+            answers,
+            ((entry.person, entry.code_result) for entry in storage.journal.entries()),
+            expected=lambda number: plan.scan(number)[1],
+            person=lambda number: storage.pepper.person(plan.person(number)),
+        )
+
+
+def _read(storage: str) -> str:
+    if storage != "-":
+        return storage
+    asked: str = click.prompt("storage", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
+    if not asked.strip():
+        raise Refused("standard input holds no URL of a database")
+    return asked.strip()

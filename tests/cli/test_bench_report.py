@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from array import array
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from scanhook.bench.figures import Reckoning
+from scanhook.bench.load import LOST_LINE, OVERDUE, Run
+from scanhook.cli import bench_report, common
+from scanhook.cli.bench_house import site_of
+from scanhook.cli.bench_report import Order, Report, Spent, show
+from scanhook.message import CodeResult
+
+REAL, FAKE, NOT_ACTIVE = CodeResult.REAL, CodeResult.FAKE, CodeResult.NOT_ACTIVE
+CLEAN = Reckoning(sent=1100, repeats=20, answered=1096, stored=1078, lost=0, doubled=0, wrong=0)
+
+
+@pytest.fixture(autouse=True)
+def _width(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(common.console, "_width", 80)
+    monkeypatch.setattr(common.console, "_height", 40)
+    monkeypatch.setattr(bench_report, "cores", lambda: 2)
+
+
+@pytest.fixture
+def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Report:
+    """Return what came of 1000 pushes in 2 s, each answered after a millisecond more than the one before."""
+    monkeypatch.chdir(tmp_path)
+    statuses = array("H", [200] * 994 + [503, 503, 500, LOST_LINE, LOST_LINE, OVERDUE])
+    run = Run(
+        due=array("d", [0.5] * 1000),
+        ended=array("d", [0.5 + number / 1000 for number in range(1, 1001)]),
+        statuses=statuses,
+        bodies=[b""] * 1000,
+        seconds=2.0,
+        lines=40,
+        processor_s=0.0497,
+        unsent=7,
+        used_up=False,
+    )
+    return Report(
+        site=site_of(None, storage="", workers=None),
+        order=Order(seconds=2.0, connections=32, rate=500.0, codes=100_000, one_code=False),
+        run=run,
+        answers=[*[REAL] * 800, *[FAKE] * 94, *[NOT_ACTIVE] * 100, *[None] * 6],
+        spent=Spent(processor_s=0.2485, commits=100, worker_bytes=81_000_000),
+        checked=CLEAN,
+    )
+
+
+def test_one_table_of_80_columns_says_everything(report: Report, capsys: pytest.CaptureFixture[str]) -> None:
+    show(report, as_json=False)
+
+    said = capsys.readouterr().out
+    lines = said.splitlines()
+    table = [line for line in lines if "│" in line]
+    assert max(map(len, [*table, *lines[:2]])) <= 80
+    assert [line.split("│")[1].strip() for line in table if line.split("│")[1].strip()] == [
+        "scans/s",
+        "latency, ms",
+        "answers",
+        "refused (503)",
+        "errors",
+        "processor/scan",
+        "memory/worker",
+        "scans/commit",
+        "check",
+    ]
+    for words in (
+        "open loop at 500 scans/s, 32 connections, 2.0 s",
+        "2 workers, SQLite, safe mode, codes: 100,000",
+        " 497 ",
+        "p50 497.0  p90 895.0  p99 985.0  p99.9 994.0  max 994.0",
+        "real 800  fake 94  not_active 100",
+        "other status 1  line cut 2  no answer in time 1  unsent 7",
+        "service 250 µs  generator 50 µs",
+        "81 MB",
+        "9.9",
+        "sent 1,100  of them repeats 20",
+        "answered 1,096  stored 1,078",
+        "lost 0  doubled 0  wrong verdicts 0",
+        "Latency counts from the moment at which a scan was due.",
+        "Who scanned shared the 2 processors with the service",
+    ):
+        assert words in said
+
+
+def test_the_same_for_programs(report: Report, capsys: pytest.CaptureFixture[str]) -> None:
+    said = bench_report._as_json(report)
+
+    assert said["scans_per_s"] == 497.0
+    assert said["latency_ms"] == {"p50": 497.0, "p90": 895.0, "p99": 985.0, "p999": 994.0, "highest": 994.0}
+    assert said["answers"] == {"real": 800, "fake": 94, "not_active": 100}
+    assert said["refused"] == 2
+    assert said["errors"] == {"other_status": 1, "line_cut": 2, "no_answer_in_time": 1, "unsent": 7}
+    assert said["processor_us"] == {"service": 250.0, "generator": 50.0}
+    assert said["scans_per_commit"] == 9.9
+    assert said["checked"] == {
+        "sent": 1100,
+        "repeats": 20,
+        "answered": 1096,
+        "stored": 1078,
+        "lost": 0,
+        "doubled": 0,
+        "wrong": 0,
+    }
+    assert said["good"] is True
+    show(report, as_json=True)
+    assert '"loop": "open"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("fault", ["lost", "doubled", "wrong"])
+def test_a_broken_promise_is_told(report: Report, fault: str, capsys: pytest.CaptureFixture[str]) -> None:
+    report = replace(report, checked=replace(CLEAN, **{fault: 1}), answers=["it is empty", *report.answers[1:]])
+
+    show(report, as_json=False)
+
+    assert not report.good
+    assert "A promise was broken. An answer: it is empty. " in capsys.readouterr().out
+
+
+def test_a_run_without_an_answer_is_not_good(report: Report, capsys: pytest.CaptureFixture[str]) -> None:
+    report = replace(report, answers=[None] * 1000, spent=Spent(processor_s=None, commits=0, worker_bytes=None))
+
+    show(report, as_json=False)
+
+    assert not report.good
+    said = capsys.readouterr().out
+    assert "Nothing was answered" in said
+    assert said.count("unknown on this system") == 2
+    assert bench_report._as_json(report)["latency_ms"] is None
+
+
+@pytest.mark.parametrize(
+    ("run", "order", "words"),
+    [
+        ({}, {"rate": None}, "closed loop, 32 connections"),
+        ({}, {"rate": None}, "what a stall does to consumers, --rate shows"),
+        ({}, {"one_code": True}, "safe mode, one code of 100,000"),
+        ({"used_up": True}, {"rate": None}, "came to their end before the time"),
+    ],
+)
+def test_the_words_say_how_it_was_measured(
+    report: Report, run: dict[str, bool], order: dict[str, object], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed = replace(report.order, **order)  # type: ignore[arg-type]  # what the table above says
+
+    show(replace(report, run=replace(report.run, **run), order=changed), as_json=False)  # type: ignore[arg-type]
+
+    assert words in capsys.readouterr().out
