@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from scanhook.receive import Account
 from scanhook.verdict import BUDGET_S
@@ -31,8 +31,7 @@ ASKING_MAX = 256
 _Future = asyncio.Future[HttpAnswer | Onward]
 
 
-@dataclass(frozen=True, slots=True)
-class _Standing:
+class _Standing(NamedTuple):
     """A push that nobody has looked at, and where its answer goes."""
 
     account: Account
