@@ -186,6 +186,10 @@ class Receiver:
     def undecided(self, opened: Opened, error: ScanhookError) -> Answer | ScanhookError:
         """Return what a push is answered that gets no verdict now, or the error that stands in its place."""
         self.meter.pushed(opened.event.event, "undecided", 1)
+        return self.put_off(opened, error)
+
+    def put_off(self, opened: Opened, error: ScanhookError) -> Answer | ScanhookError:
+        """Return what :meth:`undecided` does, of a push that is still on its way: what becomes of it is counted."""
         if not self.success_when_undecided or not isinstance(opened.event, ScanProductCallback):
             return error
         self.meter.warned(opened.account.name, f"answered `success` without a verdict: {error}")

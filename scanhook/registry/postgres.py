@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -19,20 +19,25 @@ from scanhook.registry.sql_mints import SqlMints
 from scanhook.registry.sql_products import SqlProducts, find_shown
 from scanhook.registry.sql_rows import MARK_COLUMNS, PRODUCT_COLUMNS, columns_of, mark_of, product_of
 from scanhook.registry.store import CodeRecord, LookUp
-from scanhook.registry.tagging import Asked
+from scanhook.registry.tagging import Asked, Name, tag_all
 from scanhook.storage import Pepper, StorageUrl
 from scanhook.storage.postgres.address import Address
+from scanhook.storage.postgres.columns import Blobs, Texts
 from scanhook.storage.postgres.database import SCAN_S, PostgresDatabase
 
 __all__ = ["FIND_TAGS", "LOOK_UP", "PAGE_OF_BATCH", "PAGE_OF_CODES", "PostgresRegistry", "open_postgres"]
 
+_PRODUCT_WIDTH = len(PRODUCT_COLUMNS.split(", "))
+_MARK_WIDTH = len(MARK_COLUMNS.split(", "))
 _PRODUCT = columns_of("p", PRODUCT_COLUMNS)
+_NO_PRODUCT = ", ".join(["NULL"] * _PRODUCT_WIDTH)
 _CODE = ", ".join(
     (
         "i.id, b.name, c.position, pt.state, pt.change_id",
         *(columns_of(table, MARK_COLUMNS) for table in ("b", "r", "k")),
     )
 )
+_NO_CODE = ", ".join(["NULL"] * len(_CODE.split(", ")))
 # Each row by its primary key, one behind the other; what no change has ever touched is not asked. The LIMITs keep the
 # server from joining in another way: a plan that it made while a table was empty may be used when it is full.
 _PART = """
@@ -51,12 +56,19 @@ LEFT JOIN LATERAL (
 ) AS r ON r.last >= c.position
 LEFT JOIN LATERAL (SELECT {MARK_COLUMNS} FROM marks WHERE tag = c.tag AND c.marked = 1 LIMIT 1) AS k ON true
 """
-# Where the tables are spread over many machines, both that are spread by the tag must name it.
+# First the products as they are now, then the codes, all in one state. Where the tables are spread over many machines,
+# the codes' own name the tag that each lies by.
 LOOK_UP = f"""
-SELECT (SELECT value FROM meta WHERE name = 'registry'), {_PRODUCT}, {_CODE} FROM (SELECT 1) AS one
-LEFT JOIN products AS p ON p.account = ?1 AND p.key_standard = ?2 AND p.key_str = ?3 AND p.shown = 1
-LEFT JOIN codes AS c ON c.tag = ?4
-{_AROUND_CODE.replace("tag = c.tag", "tag = ?4")}
+SELECT (SELECT value FROM meta WHERE name = 'registry'), named.number, NULL AS tag, {_PRODUCT}, {_NO_CODE}
+FROM unnest(?1::text[], ?2::text[], ?3::text[]) WITH ORDINALITY AS named (account, key_standard, key_str, number)
+LEFT JOIN LATERAL (
+  SELECT {PRODUCT_COLUMNS} FROM products
+  WHERE account = named.account AND key_standard = named.key_standard AND key_str = named.key_str AND shown = 1 LIMIT 1
+) AS p ON true
+UNION ALL
+SELECT NULL, NULL, c.tag, {_NO_PRODUCT}, {_CODE} FROM codes AS c
+{_AROUND_CODE}
+WHERE c.tag = ANY(?4::bytea[])
 """
 # The number tells whether there may be another page behind it.
 _PAGE = f"""
@@ -77,9 +89,8 @@ JOIN {_PART} JOIN {_IMPORT}
 JOIN LATERAL (SELECT name FROM batches WHERE id = pt.batch_id LIMIT 1) AS b ON true
 """
 _PAGE_ROWS = 10_000
-_PRODUCT_WIDTH = len(PRODUCT_COLUMNS.split(", "))
-_MARK_WIDTH = len(MARK_COLUMNS.split(", "))
 _NOBODYS = ("", "", "")
+_Row = tuple[Any, ...]
 
 
 def open_postgres(url: StorageUrl, *, pepper: Pepper, clock: Clock) -> PostgresRegistry:
@@ -103,7 +114,7 @@ class _Known:
     :param row: the row that it was read from.
     """
 
-    row: tuple[Any, ...]
+    row: _Row
     product: Product
 
 
@@ -115,33 +126,35 @@ class PostgresRegistry(PostgresImports, SqlProducts, SqlBatches, SqlLife, SqlMin
     def __init__(self, database: PostgresDatabase, *, folder: Path, pepper: Pepper, clock: Clock) -> None:
         super().__init__(database, folder=folder, clock=clock)
         self._pepper = pepper
-        self._known: dict[tuple[str, str, str], _Known] = {}
+        self._known: dict[Name, _Known] = {}
 
     def look_up(self, account: str, key_standard: str, key_str: str, ext_info: str) -> LookUp:
-        """Find a code by its tag, in one round trip; every look-up sees what is committed when it begins.
-
-        A tag can only be made with the product's id and rules, which this process remembers. The statement that looks
-        the tag up returns the product as it is by then: what is remembered is never trusted, only tried first.
-        """
-        until = time.monotonic() + SCAN_S
-        name = (account, key_standard, key_str)
-        if not f"{key_standard}{key_str}".isprintable():
-            name = _NOBODYS  # no product has such a name, and PostgreSQL cannot even be asked for every one
-        known = self._known.get(name)
-        while True:
-            normal = known.product.normalisation.apply(ext_info) if known else ""
-            tag = self._pepper.tag(known.product.id, normal) if known else b""
-            product, code = self._ask(name, tag, within_s=until - time.monotonic())
-            if product[0] is None:
-                self._known.pop(name, None)
-                return LookUp()
-            before, known = known, self._remember(name, known, product)
-            if before and _makes_same_tags(before.product, known.product):
-                return LookUp(product=known.product, tag=tag, normal=normal, code=_code(known.product, code))
+        """Find a code."""
+        return self.look_up_all([(account, key_standard, key_str, ext_info)])[0]
 
     def look_up_all(self, asked: Sequence[Asked]) -> list[LookUp]:
-        """Find codes."""
-        return [self.look_up(*one) for one in asked]
+        """Find codes by their tags, in one round trip; it sees what is committed when it begins.
+
+        A tag can only be made with the product's id and rules, which this process remembers. The statement that looks
+        the tags up returns the products as they are by then: what is remembered is never trusted, only tried first.
+        """
+        until = time.monotonic() + SCAN_S
+        names = dict.fromkeys((account, key_standard, key_str) for account, key_standard, key_str, _ in asked)
+        known = {name: self._known[name] for name in names if name in self._known}
+        while True:
+            tagged = tag_all(asked, {name: one.product for name, one in known.items()}, pepper=self._pepper)
+            owners = {tag: name for name, _, tag in tagged if tag is not None}
+            products, codes = self._ask(list(names), list(owners), within_s=until - time.monotonic())
+            before, known = known, self._remember(names, known, products)
+            if all(name in before and _makes_same_tags(before[name], one) for name, one in known.items()):
+                break
+        found = {row[0]: _code(known[owners[row[0]]].product, row[1:]) for row in codes if owners[row[0]] in known}
+        return [
+            LookUp(product=known[name].product, tag=tag, normal=normal, code=found.get(tag) if tag else None)
+            if name in known
+            else LookUp()
+            for name, normal, tag in tagged
+        ]
 
     def find_product(self, account: str, key_standard: str, key_str: str) -> Product | None:
         """Return a visible product, within the time of a scan: those who have scanned wait for a page about it."""
@@ -190,25 +203,48 @@ class PostgresRegistry(PostgresImports, SqlProducts, SqlBatches, SqlLife, SqlMin
         """Close the connections that nobody else of this process uses."""
         self.database.close()
 
-    def _ask(self, name: tuple[str, str, str], tag: bytes, *, within_s: float) -> tuple[tuple[Any, ...], Sequence[Any]]:
-        """Return the rows of the product, and of the code and all that is said of it."""
+    def _ask(
+        self, names: Sequence[Name], tags: Sequence[bytes], *, within_s: float
+    ) -> tuple[dict[Name, _Row], list[_Row]]:
+        """Return the products' rows by their names, as far as there are any, and those of codes and all around them."""
+        # No product has another name than one in print, and PostgreSQL cannot even be asked for every one.
+        askable = [name for name in names if f"{name[1]}{name[2]}".isprintable()] or [_NOBODYS]
+        columns = *map(Texts, zip(*askable, strict=True)), Blobs(tags)
 
-        def ask(left_s: float) -> tuple[Any, ...]:
+        def ask(left_s: float) -> list[_Row]:
             with self.database.session(within_s=left_s) as session:
-                return session.rows(LOOK_UP, (*name, tag))[0]
+                return session.rows(LOOK_UP, columns)
 
-        standing, *found = self.database.retrying(ask, within_s=within_s)
-        self.database.check_standing(standing)
-        return tuple(found[:_PRODUCT_WIDTH]), found[_PRODUCT_WIDTH:]
+        products, codes = {}, []
+        for standing, number, tag, *rest in self.database.retrying(ask, within_s=within_s):
+            if tag is not None:
+                codes.append((tag, *rest[_PRODUCT_WIDTH:]))
+                continue
+            self.database.check_standing(standing)
+            if rest[0] is not None:
+                products[askable[number - 1]] = tuple(rest[:_PRODUCT_WIDTH])
+        return products, codes
 
-    def _remember(self, name: tuple[str, str, str], known: _Known | None, row: tuple[Any, ...]) -> _Known:
-        if known is None or known.row != row:
-            known = self._known[name] = _Known(row=row, product=product_of(row))
-        return known
+    def _remember(
+        self, names: Iterable[Name], known: Mapping[Name, _Known], rows: Mapping[Name, _Row]
+    ) -> dict[Name, _Known]:
+        """Remember the products as they are now, and forget those that are no more."""
+        now = {}
+        for name in names:
+            if name not in rows:
+                self._known.pop(name, None)
+                continue
+            one = known.get(name)
+            if one is None or one.row != rows[name]:
+                one = _Known(row=rows[name], product=product_of(rows[name]))
+            now[name] = self._known[name] = one
+        return now
 
 
-def _makes_same_tags(one: Product, other: Product) -> bool:
-    return one.id == other.id and one.normalisation == other.normalisation
+def _makes_same_tags(one: _Known, other: _Known) -> bool:
+    return one is other or (
+        one.product.id == other.product.id and one.product.normalisation == other.product.normalisation
+    )
 
 
 def _code(product: Product, row: Sequence[Any]) -> CodeRecord | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,12 +71,11 @@ class SqliteRegistry(SqliteImports, SqlProducts, SqlBatches, SqlLife, SqlMints):
             names = {(account, key_standard, key_str) for account, key_standard, key_str, _ in asked}
             products = {name: _product(connection, memory, name) for name in names}
             tagged = tag_all(asked, products, pepper=self._pepper)
-            owners = {tag: product for product, _, tag in tagged if product is not None and tag is not None}
-            rows = connection.executemany(FIND_CODE, [(tag,) for tag in owners]).fetchall()
-            codes = {row[0]: _code(connection, memory, owners[row[0]], row) for row in rows}
+            owners = {tag: product for name, _, tag in tagged if tag and (product := products[name])}
+            codes = {row[0]: _code(connection, memory, owners[row[0]], row) for row in _rows_by_tag(connection, owners)}
         return [
-            LookUp(product=product, tag=tag, normal=normal, code=codes.get(tag) if tag else None)
-            for product, normal, tag in tagged
+            LookUp(product=products[name], tag=tag, normal=normal, code=codes.get(tag) if tag else None)
+            for name, normal, tag in tagged
         ]
 
     def find_tags(self, tags: Sequence[bytes]) -> dict[bytes, tuple[str, int]]:
@@ -84,7 +83,7 @@ class SqliteRegistry(SqliteImports, SqlProducts, SqlBatches, SqlLife, SqlMints):
         found = {}
         with self.database.reading() as connection:
             memory = self._fresh_memory(connection)
-            for tag, part_id, position, _ in connection.executemany(FIND_CODE, [(tag,) for tag in tags]).fetchall():
+            for tag, part_id, position, _ in _rows_by_tag(connection, tags):
                 part = _part(connection, memory, part_id)
                 if part is not None:
                     found[tag] = (part.batch, position)
@@ -177,6 +176,10 @@ class _Memory:
     parts: dict[int, _Part | None] = field(default_factory=dict)
 
 
+def _rows_by_tag(connection: SqliteConnection, tags: Iterable[bytes]) -> list[tuple[Any, ...]]:
+    return connection.executemany(FIND_CODE, [(tag,) for tag in tags]).fetchall()
+
+
 def _product(connection: SqliteConnection, memory: _Memory, name: Name) -> Product | None:
     product = memory.products.get(name)
     if product is None:
@@ -207,9 +210,7 @@ def _read_part(
     )
 
 
-def _code(
-    connection: apsw.Connection, memory: _Memory, product: Product, row: tuple[Any, ...]
-) -> CodeRecord | None:
+def _code(connection: apsw.Connection, memory: _Memory, product: Product, row: tuple[Any, ...]) -> CodeRecord | None:
     """Read a code from its row; of a part that is not shown, it is not there."""
     tag, part_id, position, marked = row
     part = _part(connection, memory, part_id)

@@ -13,10 +13,8 @@ Name = tuple[str, str, str]
 """The account, keystandard and keystr of a product."""
 Asked = tuple[str, str, str, str]
 """A product's name and an ExtInfo as it was pushed."""
-Tagged = tuple[Product | None, str, bytes | None]
-"""The product, the ExtInfo in its normal form, and the code's tag; without a product there is nothing else."""
-
-_NOTHING: Tagged = (None, "", None)
+Tagged = tuple[Name, str, bytes | None]
+"""A product's name, the ExtInfo in its normal form and its tag; without a product the last two are empty."""
 
 
 def tag_all(asked: Sequence[Asked], products: Mapping[Name, Product | None], *, pepper: Pepper) -> list[Tagged]:
@@ -26,14 +24,15 @@ def tag_all(asked: Sequence[Asked], products: Mapping[Name, Product | None], *, 
     """
     by_name: dict[Name, dict[str, Tagged]] = {}
     for account, key_standard, key_str, ext_info in asked:
-        by_name.setdefault((account, key_standard, key_str), {})[ext_info] = _NOTHING
+        name = account, key_standard, key_str
+        by_name.setdefault(name, {})[ext_info] = name, "", None
     for name, tagged in by_name.items():
         product = products.get(name)
         if product is not None:
             apply = product.normalisation.apply
             normals = [apply(ext_info) for ext_info in tagged]
             for ext_info, normal, tag in zip(tagged, normals, _tags(pepper, product, normals), strict=True):
-                tagged[ext_info] = product, normal, tag
+                tagged[ext_info] = name, normal, tag
     return [by_name[account, key_standard, key_str][ext_info] for account, key_standard, key_str, ext_info in asked]
 
 

@@ -243,6 +243,14 @@ class Callback:
         answer = self._service.receiver.undecided(opened, Undecided(why))
         return self._timed(push.started, self._given_or_refused(answer, opened.account))
 
+    def put_off(self, push: Taken, why: str) -> HttpAnswer:
+        """Answer a push as :meth:`give_up` does that is still on its way: what becomes of it is counted, and not this.
+
+        :param why: for the log.
+        """
+        answer = self._service.receiver.put_off(push.opened, Undecided(why))
+        return self._given_or_refused(answer, push.opened.account)
+
     def relay(self, onward: Onward) -> HttpAnswer:
         """Answer a push with what the brand's own server says of it; waits for it, but not longer than WeChat does."""
         try:

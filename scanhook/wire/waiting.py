@@ -1,7 +1,8 @@
 """Where pushes wait for a storage on another machine: so many at most, so long at most, and off the event loop.
 
-Threads look them up. Whoever has looked up stores all that wait to be stored, unless somebody is storing: so the scans
-that come while one transaction is written share the next.
+They go through in groups: a thread takes all that wait, looks them up in one round trip and stores them in one
+transaction, while the next group gathers. What would hold up the others of its group goes aside, into a thread of its
+own: a scan whose verdict hangs on a slow verifier, until it has one, and an event that is no scan.
 """
 
 from __future__ import annotations
@@ -9,111 +10,231 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from scanhook.message import ScanProductCallback
 from scanhook.verdict import BUDGET_S
 from scanhook.wire.callback import Begun, Callback, Hanging, HttpAnswer, Onward, Taken
 from scanhook.wire.log import last_line, log
 
-__all__ = ["STORING_MAX", "WAITING_MAX", "WaitingRoom"]
+__all__ = ["ASIDE_MAX", "GROUPS_MAX", "GROUP_MAX", "WAITING_MAX", "WaitingRoom"]
 
 WAITING_MAX = 256
 """So many pushes may wait in one process; a further one is answered "try again" at once."""
-STORING_MAX = 3
-"""So many transactions one process writes at once: the more there are, the fewer scans share one."""
-STORING_S = 0.1
-"""A transaction that takes longer waits for somebody; the next does not wait for it."""
+ASIDE_MAX = 256
+"""So many more may stand aside."""
+GROUP_MAX = 64
+"""So many go through at once."""
+GROUPS_MAX = 3
+"""So many groups are on their way at once: the more there are, the fewer pushes share one."""
+BESIDE_MIN = 16
+"""So many are worth a group beside another, which uses the time that the other one waits for the server."""
+BESIDE_S = 0.02
+"""A group that takes longer waits for somebody; the next does not wait for it, however small."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class _Visitor:
-    """A push, and where its answer goes."""
+    """A push, and where its answer goes.
+
+    :ivar late: ends its waiting.
+    :ivar aside: whether it has left the line.
+    :ivar on_its_way: whether a thread has it: then it is counted by what becomes of it, whatever it was told meanwhile.
+    :ivar given_up: whether it was told to come again before, and counted by that: then no thread takes it any more.
+    """
 
     taken: Taken
     answer: asyncio.Future[HttpAnswer | Onward]
+    late: asyncio.TimerHandle | None = None
+    aside: bool = False
+    on_its_way: bool = False
+    given_up: bool = False
+
+    def set_out(self) -> bool:
+        """Be taken by a thread, unless nobody waits for it any more; under the room's lock."""
+        self.on_its_way = not self.given_up and not self.answer.cancelled()
+        return self.on_its_way
+
+
+_Found = HttpAnswer | Begun | Hanging | Onward
 
 
 class WaitingRoom:
-    """Answers pushes for one event loop.
+    """Answers pushes for one event loop, on which all runs but what its threads do.
 
-    :param threads: how many are looked up at once.
+    :param threads: how many may be aside at once; more stand in line for them.
     """
 
     def __init__(self, callback: Callback, *, threads: int, waiting_max: int = WAITING_MAX) -> None:
         self._callback = callback
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="scan")
+        self._groups = ThreadPoolExecutor(GROUPS_MAX, thread_name_prefix="scan")
+        self._asides = ThreadPoolExecutor(threads, thread_name_prefix="aside")
         self._waiting_max = waiting_max
         self._waiting = 0
+        self._aside = 0
+        self._looks_again = False
         self._lock = threading.Lock()
-        self._judged: list[tuple[Begun, _Visitor]] = []
-        self._storing = 0
-        self._storing_since = 0.0
+        self._line: deque[_Visitor] = deque()
+        self._begun: list[tuple[Begun, _Visitor]] = []
+        self._on_their_way = 0
+        self._latest = 0.0
 
-    async def answer(self, taken: Taken) -> HttpAnswer | Onward:
-        """Look a push up and store its scan; never waits longer than ``BUDGET_S``."""
-        if self._waiting >= self._waiting_max:
-            return self._callback.give_up(taken, f"{self._waiting_max} pushes wait for the storage already")
+    def answer(self, taken: Taken) -> asyncio.Future[HttpAnswer | Onward]:
+        """Look a push up and store its scan; the answer never takes longer than ``BUDGET_S``."""
         loop = asyncio.get_running_loop()
         visitor = _Visitor(taken=taken, answer=loop.create_future())
-        late = loop.call_later(BUDGET_S, self._give_up, visitor)
+        if self._waiting >= self._waiting_max:
+            why = f"{self._waiting_max} pushes wait for the storage already"
+            visitor.answer.set_result(self._callback.give_up(taken, why))
+            return visitor.answer
         self._waiting += 1
-        try:
-            try:
-                self._threads.submit(self._look_up, loop, visitor)
-            except RuntimeError:  # the system has no thread left, or the service is stopping
-                return self._callback.give_up(taken, "no thread is left to look it up")
-            return await visitor.answer
-        finally:
-            self._waiting -= 1
-            late.cancel()
+        visitor.late = loop.call_later(BUDGET_S, self._give_up, visitor)
+        if isinstance(taken.opened.event, ScanProductCallback):
+            with self._lock:
+                self._line.append(visitor)
+            self._send_group(loop)
+        else:
+            self._go_aside(loop, visitor, lambda: self._callback.look_up_all([taken])[0])
+        return visitor.answer
 
     def close(self) -> None:
         """Let what was begun come to its end."""
-        self._threads.shutdown(wait=True)
+        self._asides.shutdown(wait=True)
+        self._groups.shutdown(wait=True)
+        if self._begun:  # they came back too late to find a thread
+            self._callback.settle([push for push, _ in self._begun])
 
-    def _give_up(self, visitor: _Visitor) -> None:
+    def _give_up(self, visitor: _Visitor, why: str = f"the storage took longer than {BUDGET_S:.0f} s") -> None:
+        self._leave(visitor)
+        if visitor.answer.cancelled():
+            return
+        with self._lock:
+            visitor.given_up = not visitor.on_its_way
+        tell = self._callback.give_up if visitor.given_up else self._callback.put_off
+        told = tell(visitor.taken, why)
         if not visitor.answer.done():
-            why = f"the storage took longer than {BUDGET_S:.0f} s"
-            visitor.answer.set_result(self._callback.give_up(visitor.taken, why))
+            visitor.answer.set_result(told)
 
-    def _look_up(self, loop: asyncio.AbstractEventLoop, visitor: _Visitor) -> None:
-        if visitor.answer.done():
-            return  # it waited too long for a thread, and comes again
-        found = self._callback.look_up_all([visitor.taken])[0]
-        if isinstance(found, Hanging):
-            found = self._callback.ask(found)
-        if isinstance(found, Begun):
-            self._store(loop, found, visitor)
-        else:
-            loop.call_soon_threadsafe(_hand_over, [(visitor, found)])
+    def _hand_over(self, answers: Sequence[tuple[_Visitor, HttpAnswer | Onward]]) -> None:
+        for visitor, answer in answers:
+            self._leave(visitor)
+            if not visitor.answer.done():  # the other side may have gone, or was told to come again
+                visitor.answer.set_result(answer)
 
-    def _store(self, loop: asyncio.AbstractEventLoop, begun: Begun, visitor: _Visitor) -> None:
+    def _leave(self, visitor: _Visitor) -> None:
+        if visitor.late is not None:
+            visitor.late.cancel()
+            visitor.late = None
+            self._waiting -= not visitor.aside
+
+    def _send_group(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Send a group on its way, if there is one, or look again when it is time for it."""
         with self._lock:
-            self._judged.append((begun, visitor))
-            slow = time.monotonic() - self._storing_since > STORING_S
-            if self._storing and (not slow or self._storing == STORING_MAX):
-                return
-            self._storing += 1
-        while group := self._next_group():
+            goes = self._is_time()
+            self._on_their_way += goes
+            waits = bool(self._line or self._begun)
+        if goes:
             try:
-                answers = self._callback.settle([begun for begun, _ in group])
-                settled = [(visitor, answer) for (_, visitor), answer in zip(group, answers, strict=True)]
-                loop.call_soon_threadsafe(_hand_over, settled)
-            except Exception as error:  # noqa: BLE001  (whoever comes next must find somebody who stores)
-                log.error("broken", status=503, why=type(error).__name__, where=last_line(error))
+                self._groups.submit(self._serve, loop)
+            except RuntimeError:  # the system has no thread left, or the service is stopping
+                self._send_away()
+        elif waits and not self._looks_again:
+            self._looks_again = True
+            loop.call_later(BESIDE_S, self._look_again, loop)
 
-    def _next_group(self) -> list[tuple[Begun, _Visitor]]:
+    def _look_again(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._looks_again = False
+        self._send_group(loop)
+
+    def _send_away(self) -> None:
         with self._lock:
-            group, self._judged = self._judged, []
-            if not group:
-                self._storing -= 1
-            self._storing_since = time.monotonic()
-            return group
+            self._on_their_way -= 1
+            left = [] if self._on_their_way else list(self._line)
+            if left:
+                self._line.clear()
+        for visitor in left:
+            self._give_up(visitor, "no thread is left to look it up")
 
+    def _is_time(self) -> bool:
+        """Tell whether a group may begin beside those that are on their way."""
+        if not self._on_their_way:
+            return bool(self._line or self._begun)
+        if self._on_their_way >= GROUPS_MAX:
+            return False
+        waiting = len(self._line) + len(self._begun)
+        return waiting >= BESIDE_MIN or (waiting > 0 and time.monotonic() - self._latest > BESIDE_S)
 
-def _hand_over(answers: Sequence[tuple[_Visitor, HttpAnswer | Onward]]) -> None:
-    for visitor, answer in answers:
-        if not visitor.answer.done():  # the other side may have gone, or was told to come again
-            visitor.answer.set_result(answer)
+    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let groups through, as long as it is this thread's turn."""
+        more = True
+        while more:
+            with self._lock:
+                taken = [self._line.popleft() for _ in range(min(GROUP_MAX, len(self._line)))]
+                visitors = [visitor for visitor in taken if visitor.set_out()]
+                begun, self._begun = self._begun, []
+                self._latest = time.monotonic()
+            try:
+                self._let_through(loop, visitors, begun)
+            except Exception as error:  # noqa: BLE001  (whoever comes next must find somebody)
+                log.error("broken", status=503, why=type(error).__name__, where=last_line(error))
+            with self._lock:
+                self._on_their_way -= 1
+                more = self._is_time()
+                self._on_their_way += more
+
+    def _let_through(
+        self, loop: asyncio.AbstractEventLoop, visitors: Sequence[_Visitor], begun: list[tuple[Begun, _Visitor]]
+    ) -> None:
+        answers: list[tuple[_Visitor, HttpAnswer | Onward]] = []
+        found = self._callback.look_up_all([visitor.taken for visitor in visitors]) if visitors else []
+        for visitor, one in zip(visitors, found, strict=True):
+            if isinstance(one, Begun):
+                begun.append((one, visitor))
+            elif isinstance(one, Hanging):
+                loop.call_soon_threadsafe(self._ask, loop, visitor, one)
+            else:
+                answers.append((visitor, one))
+        if begun:
+            settled = self._callback.settle([push for push, _ in begun])
+            answers += [(visitor, answer) for (_, visitor), answer in zip(begun, settled, strict=True)]
+        loop.call_soon_threadsafe(self._hand_over, answers)
+
+    def _ask(self, loop: asyncio.AbstractEventLoop, visitor: _Visitor, hanging: Hanging) -> None:
+        visitor.on_its_way = False
+        self._go_aside(loop, visitor, lambda: self._callback.ask(hanging))
+
+    def _go_aside(self, loop: asyncio.AbstractEventLoop, visitor: _Visitor, wait: Callable[[], _Found]) -> None:
+        """Let a push wait in a thread of its own; the place that it had in line is free."""
+        if self._aside >= ASIDE_MAX:
+            self._give_up(visitor, f"{ASIDE_MAX} pushes stand aside already")
+            return
+        if visitor.late is not None:
+            visitor.aside = True
+            self._waiting -= 1
+        self._aside += 1
+        try:
+            self._asides.submit(self._stand_aside, loop, visitor, wait)
+        except RuntimeError:  # as above
+            self._aside -= 1
+            self._give_up(visitor, "no thread is left to wait in")
+
+    def _stand_aside(self, loop: asyncio.AbstractEventLoop, visitor: _Visitor, wait: Callable[[], _Found]) -> None:
+        with self._lock:
+            goes = visitor.set_out()
+        found = wait() if goes else None
+        if isinstance(found, Begun):  # stored even if nobody waits any more: whoever comes again finds it
+            with self._lock:
+                self._begun.append((found, visitor))
+        loop.call_soon_threadsafe(self._come_back, loop, visitor, found)
+
+    def _come_back(self, loop: asyncio.AbstractEventLoop, visitor: _Visitor, found: _Found | None) -> None:
+        self._aside -= 1
+        if isinstance(found, Begun):
+            self._send_group(loop)
+        elif isinstance(found, HttpAnswer | Onward):
+            self._hand_over([(visitor, found)])
+        else:
+            self._leave(visitor)

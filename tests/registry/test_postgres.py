@@ -164,6 +164,34 @@ def test_a_look_up_is_one_round_trip(
     assert trips("ean13", "unknown", "A1") == 1
 
 
+def test_a_group_is_looked_up_in_one_round_trip(
+    store: PostgresRegistry, tmp_path: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(store, tmp_path / "codes.csv", pepper, *ean_lines(*CODES), "qrcode,tea,T1,active")
+    asked = [*(("main", *EAN, code) for code in (*CODES, "UNKNOWN", *CODES)), ("main", "qrcode", "tea", "T1")]
+    asked += [("main", "qrcode", name, "A1") for name in ("nobody's", "a\x00b")]
+    store.look_up_all(asked)
+    noted = noting_rows(monkeypatch)
+
+    found = store.look_up_all(asked)
+
+    assert [look_up.code.position if look_up.code else None for look_up in found] == [
+        1,
+        2,
+        3,
+        None,
+        1,
+        2,
+        3,
+        1,
+        None,
+        None,
+    ]
+    ((statement, rows),) = noted
+    assert statement == LOOK_UP
+    assert len(rows) == 3 + 4  # each name that can be asked for and each code that there is, once
+
+
 def test_a_look_up_has_one_time_for_all_that_it_asks(
     store: PostgresRegistry, tmp_path: Path, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
 ) -> None:

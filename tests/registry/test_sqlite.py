@@ -250,6 +250,21 @@ def test_a_look_up_is_one_read_by_primary_key(store: SqliteRegistry, tmp_path: P
         ]
 
 
+def test_a_group_is_looked_up_in_one_transaction_that_reads_each_code_once(
+    store: SqliteRegistry, tmp_path: Path, pepper: Pepper
+) -> None:
+    load(store, tmp_path / "codes.csv", pepper, *ean_lines(*CODES))
+    asked = [("main", *EAN, code) for code in (*CODES, "UNKNOWN", *CODES, f" {CODES[0]}")]
+    store.look_up_all(asked)
+
+    assert traced(store, partial(store.look_up_all, asked)) == [
+        "BEGIN",
+        "PRAGMA data_version",
+        *[FIND_CODE_ONCE] * 4,
+        "COMMIT",
+    ]
+
+
 def test_only_codes_that_were_touched_themselves_cost_a_second_read(
     store: SqliteRegistry, tmp_path: Path, pepper: Pepper
 ) -> None:
@@ -353,6 +368,37 @@ def test_a_look_up_is_one_state_of_the_file_whenever_others_commit(
     # `BEGIN` does not read yet, and what comes before the first read counts. Never is it active.
     assert statements[:2] == ["BEGIN", "PRAGMA data_version"]
     assert found == {moment: "void" if moment <= 1 else "suspended" for moment in range(len(statements) + 1)}
+
+
+def test_a_group_is_one_state_of_the_file_whenever_others_commit(
+    store: SqliteRegistry, tmp_path: Path, pepper: Pepper
+) -> None:
+    load(store, tmp_path / "codes.csv", pepper, *ean_lines(CODES[0]))
+    load(store, tmp_path / "more.csv", pepper, *ean_lines(CODES[1]))
+    other = SqliteRegistry(store.database.path.parent, pepper=pepper, clock=CLOCK)
+    change(other, "suspend", batch="more")
+    asked, moments = [("main", *EAN, code) for code in CODES[:2]], range(12)
+    found = {}
+    for moment in moments:
+        made: list[Change] = []
+        passed = count()
+
+        def note(*_: object, moment: int = moment, made: list[Change] = made, passed: count[int] = passed) -> bool:
+            if next(passed) == moment:
+                made.append(change(other, "void", batch="codes"))
+                made.append(change(other, "activate", batch="more"))
+            return True
+
+        connection = store.database.connection
+        connection.exec_trace = note
+        found[moment] = [look_up.code.state_at(0.0) for look_up in store.look_up_all(asked) if look_up.code]
+        connection.exec_trace = None
+        while made:
+            other.undo(made.pop().id, who="li", why="a mistake")
+    other.close()
+
+    changed, before = ["void", "active"], ["active", "suspended"]
+    assert found == {moment: changed if moment <= 1 else before for moment in moments}
 
 
 def test_a_look_up_that_fails_leaves_no_transaction_open(store: SqliteRegistry, tmp_path: Path, pepper: Pepper) -> None:
