@@ -239,17 +239,18 @@ class Callback:
 
         :param why: for the log.
         """
-        opened = push.opened if isinstance(push, Taken) else push.pending.opened
+        opened = _opened_of(push)
         answer = self._service.receiver.undecided(opened, Undecided(why))
         return self._timed(push.started, self._given_or_refused(answer, opened.account))
 
-    def put_off(self, push: Taken, why: str) -> HttpAnswer:
+    def put_off(self, push: Taken | Hanging, why: str) -> HttpAnswer:
         """Answer a push as :meth:`give_up` does that is still on its way: what becomes of it is counted, and not this.
 
         :param why: for the log.
         """
-        answer = self._service.receiver.put_off(push.opened, Undecided(why))
-        return self._given_or_refused(answer, push.opened.account)
+        opened = _opened_of(push)
+        answer = self._service.receiver.put_off(opened, Undecided(why))
+        return self._given_or_refused(answer, opened.account)
 
     def relay(self, onward: Onward) -> HttpAnswer:
         """Answer a push with what the brand's own server says of it; waits for it, but not longer than WeChat does."""
@@ -327,6 +328,10 @@ def _check_size(body: bytes) -> None:
     # Before anything else is looked at: whoever sends too much is told so, whatever the query says.
     if len(body) > BODY_MAX_BYTES:
         raise TooLarge(f"the body has more than {BODY_MAX_BYTES} bytes", kind="size")
+
+
+def _opened_of(push: Taken | Hanging) -> Opened:
+    return push.opened if isinstance(push, Taken) else push.pending.opened
 
 
 def _given(answer: Answer) -> HttpAnswer:

@@ -133,7 +133,7 @@ class Line:
             self._asking -= 1
             late.cancel()
             found = asked.result()
-            if isinstance(found, Begun):  # stored even if nobody waits any more: whoever comes again finds it
+            if isinstance(found, Begun):  # it is stored even if nobody waits any more: whoever comes again finds it
                 self._begun.append((found, answer))
                 self._call(loop)
             else:
@@ -143,7 +143,7 @@ class Line:
 
     def _give_up(self, push: Hanging, answer: _Future) -> None:
         if not answer.done():
-            answer.set_result(self._callback.give_up(push, f"the verifiers took longer than {BUDGET_S:.0f} s"))
+            answer.set_result(self._callback.put_off(push, f"the verifiers took longer than {BUDGET_S:.0f} s"))
 
 
 def _hand_over(answer: _Future, given: HttpAnswer | Onward) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from scanhook.journal.sqlite import SqliteJournal
+from scanhook.receive import Meter
 from scanhook.registry.sqlite import SqliteRegistry
 from scanhook.sandbox import Push
 from scanhook.settings import load_settings
@@ -54,7 +55,8 @@ class Desk:
 
 @contextmanager
 def standing(wire: Wire, **given: int) -> Iterator[Desk]:
-    service, metrics = open_service(wire.house), Metrics()
+    metrics = Metrics()
+    service = open_service(wire.house, meter=Meter(pushed=metrics.pushed))
     callback = Callback(service, metrics)
     line = Line(callback, **({"threads": 4} | given))
     try:
@@ -214,6 +216,8 @@ def test_a_verdict_that_comes_when_nobody_waits_any_more_is_stored(
         assert await desk.told(desk.scan("NOBODYKNOWS")) == "503"
         brand.open.set()
         await asyncio.to_thread(wait_for, lambda: journal_size(chained.house) == (1, 0), "the verdict is stored")
+        pushes = 'scanhook_pushes_total{event="scan_product_callback"'
+        await asyncio.to_thread(wait_for, lambda: desk.counted(pushes) == 1, "it is counted, and once")
         monkeypatch.setattr(line_module, "BUDGET_S", 3.0)
         assert await desk.told(desk.scan("NOBODYKNOWS")) == "real"
 
