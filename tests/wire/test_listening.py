@@ -42,7 +42,9 @@ async def greetings(port: socket.socket, count: int) -> list[bytes]:
         return list(await asyncio.gather(*(asyncio.to_thread(visitor.recv, 10) for visitor in visitors)))
 
 
-def test_those_who_share_a_port_share_its_connections(port: socket.socket) -> None:
+def test_those_who_share_a_port_share_its_connections(port: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "_AT_ONCE", 2)
+
     async def act() -> None:
         loop = asyncio.get_running_loop()
         with port.dup() as other:
