@@ -196,7 +196,7 @@ def _value(cursor: psycopg.Cursor[Any]) -> str | None:
 
 
 def _as_new(one: _Given, number: int) -> Stored:
-    return new_entry(number, one.facts, one.decision, one.asked), False, one.decided
+    return new_entry(number, (*one.facts, *one.decision, one.asked)), False, one.decided
 
 
 def _rounds(given: list[_Given]) -> Iterator[dict[int, _Given]]:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from scanhook.journal.entry import UNDECIDED, Entry, Noted, Scan, kept_plain
-from scanhook.journal.sql_rows import ENTRY_COLUMNS, entry_of, millis
+from scanhook.journal.sql_rows import ENTRY_COLUMNS, millis
 from scanhook.verdict import Verdict
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "event_row",
     "facts_of",
     "new_entry",
+    "scan_row",
 ]
 
 _FACTS = (
@@ -96,9 +97,37 @@ def asked_of(scan: Scan) -> bytes | None:
     return None if scan.source is None else scan.stray_tag
 
 
-def new_entry(number: int, facts: tuple[Any, ...], decision: tuple[Any, ...], asked: bytes | None) -> Entry:
-    """Return what was just added: it need not be read back."""
-    return entry_of((number, *facts[1:], *decision[:4], *decision[5:], asked))
+def scan_row(scan: Scan, verdict: Verdict | None, now: float) -> tuple[Any, ...]:
+    """Return the columns of ``SCAN_ROW``.
+
+    :param now: seconds since 1970.
+    """
+    return (*facts_of(scan), *decision_of(scan, verdict, now), asked_of(scan))
+
+
+def new_entry(number: int, row: tuple[Any, ...]) -> Entry:
+    """Return what was just added, by its ``SCAN_ROW``: it need not be read back."""
+    return Entry(
+        number=number,
+        received_at=row[1] / 1000,
+        account=row[2],
+        create_time=row[3],
+        key_standard=row[4],
+        key_str=row[5],
+        person=row[6],
+        openid=row[7],
+        source=row[8],
+        need_anti_fake=row[9],
+        reason=str(row[10]),
+        code_result=row[11],
+        verifier=row[12],
+        decided_at=None if row[13] is None else row[13] / 1000,
+        tag=row[15],
+        batch=row[16],
+        position=row[17],
+        ext_info=row[18],
+        asked=row[19],
+    )
 
 
 def event_row(event: Noted) -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, closing, contextmanager, suppress
 import apsw
 
 from scanhook.storage import Session, SqliteConnection, SqliteDatabase, open_file, rows_of
+from scanhook.storage.checkpoints import Checkpoints
 
 __all__ = ["JournalFile"]
 
@@ -31,7 +32,18 @@ class JournalFile(SqliteDatabase):
     def _open(self) -> SqliteConnection:
         connection = super()._open()
         connection.pragma("secure_delete", "fast")
+        self._checkpoints.watch(connection)
         return connection
+
+    def close(self) -> None:
+        """Close every connection of this process, and what copies the log."""
+        self._checkpoints.close()
+        super().close()
+
+    def forget(self) -> None:
+        """Have no connection, and nothing that copies the log."""
+        super().forget()
+        self._checkpoints = Checkpoints(self.path, turn=self._write_lock)
 
     def fresh_number(self, connection: SqliteConnection, table: str) -> int:
         """Return the number of the row that was just added.
@@ -96,7 +108,7 @@ class JournalFile(SqliteDatabase):
         """Cut off the log if nobody reads in it; tells whether that was so."""
         # On a connection of its own that waits for nobody: it would hold the lock for writing while it waits for a
         # reader, and every scan would wait along.
-        with self.wording(), closing(open_file(self.path)) as connection:
+        with self._checkpoints.paused(), self.wording(), closing(open_file(self.path)) as connection:
             connection.set_busy_handler(None)
             for pause_s in _CUT_PAUSES_S:
                 time.sleep(pause_s)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib import resources
 from pathlib import Path
@@ -21,6 +21,7 @@ from scanhook.storage.sqlite_connection import (
     durability,
     open_file,
     rows_of,
+    worded,
     wording,
 )
 
@@ -30,6 +31,7 @@ MOVED_TO = "moved_to"
 """Under this name ``meta`` says where the storage was moved to; from then on its rooms give and take nothing more."""
 MOVED_AT = "moved_at"
 """And under this one, that it was left for good: until then the move may still fail, and the storage go on."""
+_STANDING = f"SELECT name, value FROM meta WHERE name IN ('pepper_id', '{MOVED_TO}')"
 
 
 class SqliteDatabase:
@@ -46,16 +48,15 @@ class SqliteDatabase:
     """
 
     waits = False
+    _opened: WeakKeyDictionary[SqliteConnection, tuple[int, int]]
+    """By connection, which file it has open; a thread's connection goes when the thread has ended."""
 
     def __init__(self, path: Path, *, package: str, pepper: Pepper) -> None:
         self.path = path
         self.name = str(path)
         self._pepper = pepper
-        self._local = threading.local()
-        self._write_lock = threading.Lock()
-        # By connection, which file it has open; a thread's connection goes when the thread has ended.
-        self._opened: WeakKeyDictionary[SqliteConnection, tuple[int, int]] = WeakKeyDictionary()
         self._written = 0
+        self.forget()
         _EVERY.add(self)
         self._schema = schema_of(package)
         with self.wording():
@@ -97,32 +98,31 @@ class SqliteDatabase:
                 if connection.in_transaction:  # SQLite has ended it by itself if the disk failed
                     connection.execute("COMMIT")
 
-    @contextmanager
-    def writing(self) -> Iterator[SqliteConnection]:
+    def writing(self) -> AbstractContextManager[SqliteConnection]:
         """Give the connection inside a transaction, which is on the disk when the block is left without an error."""
-        with self._transaction() as connection:
-            check_not_moved(connection, self.name)
-            self.check_ours(connection)
-            yield connection
+        return self._transaction(self.check_ours)
 
     @contextmanager
-    def _transaction(self) -> Iterator[SqliteConnection]:
-        with self.wording():
+    def _transaction(self, check: Callable[[SqliteConnection], None]) -> Iterator[SqliteConnection]:
+        # One generator and not one for each concern: every scan comes through here.
+        try:
             connection = self.connection
             if not self._write_lock.acquire(timeout=sqlite_connection.BUSY_WAIT_S):
                 raise StorageError(f"{self.path.name} is busy with another write: try again")
             try:
                 connection.execute("BEGIN IMMEDIATE")
-                try:
-                    yield connection
-                    connection.execute("COMMIT")
-                except BaseException:
-                    if connection.in_transaction:
-                        connection.execute("ROLLBACK")
-                    raise
+                check(connection)
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
             finally:
                 self._written += 1
                 self._write_lock.release()
+        except (apsw.Error, OSError) as error:
+            raise worded(self.path, error) from error
 
     def version(self) -> tuple[SqliteConnection, int, int]:
         """Return what changes with every commit to the file, by whomever: for caches of what was read from it."""
@@ -134,19 +134,21 @@ class SqliteDatabase:
 
         :raises StorageError: when it was moved away or exchanged.
         """
-        with self.wording():
-            connection, found = self.connection, self.path.stat()
+        try:
+            connection, found = self.connection, os.stat(self.name)  # noqa: PTH116 (a Path's own takes twice as long)
+        except (apsw.Error, OSError) as error:
+            raise worded(self.path, error) from error
         if self._opened.get(connection) != (found.st_dev, found.st_ino):
             raise StorageError(f"{self.path} was exchanged while scanhook runs: restart it")
 
     def check_ours(self, session: Session) -> None:
-        """Find out whether the file is still ours: it may be upgraded, exchanged or restored under our feet.
-
-        Whether it was moved is found out where the session is given.
-        """
+        """Find out whether the file is still ours: it may be moved, upgraded, exchanged or restored under our feet."""
+        kept = dict(session.rows(_STANDING))
+        if MOVED_TO in kept:
+            raise StorageMoved(moved(self.name, kept[MOVED_TO]))
         self.check_in_place()
         self.check_version(self.connection)
-        if session.value("SELECT value FROM meta WHERE name = 'pepper_id'") != self._pepper.id:
+        if kept.get("pepper_id") != self._pepper.id:
             raise PepperMismatch(f"{self.path} now belongs to another pepper: put back the right one")
 
     def check_writable(self, _session: Session) -> None:
@@ -168,8 +170,10 @@ class SqliteDatabase:
         self._local = threading.local()
 
     def forget(self) -> None:
-        """Let go of every connection, after a fork: a connection must not be used on its far side."""
-        self._local, self._opened, self._write_lock = threading.local(), WeakKeyDictionary(), threading.Lock()
+        """Have no connection yet, or none any more, after a fork: a connection must not be used on its far side."""
+        self._local = threading.local()
+        self._opened = WeakKeyDictionary()
+        self._write_lock = threading.Lock()
 
     def wording(self) -> AbstractContextManager[None]:
         """Turn what SQLite and the system say into a :class:`StorageError` that says what to do."""
@@ -186,7 +190,7 @@ class SqliteDatabase:
 
         :raises SchemaMismatch: when it is not.
         """
-        version = connection.pragma("user_version")
+        version = connection.execute("PRAGMA user_version").get
         if version != len(self._schema):
             raise SchemaMismatch(_misfit(self.path, version, len(self._schema)))
 
@@ -198,7 +202,7 @@ class SqliteDatabase:
                 self.check_version(self.connection)
 
     def _create(self) -> None:
-        with self._transaction() as connection:
+        with self._transaction(_trust) as connection:
             if connection.pragma("user_version"):
                 return  # another process was faster
             for script in self._schema:
@@ -228,6 +232,10 @@ def check_not_moved(session: Session, name: str) -> None:
     place = session.value("SELECT value FROM meta WHERE name = ?", (MOVED_TO,))
     if place is not None:
         raise StorageMoved(moved(name, place))
+
+
+def _trust(_session: Session) -> None:
+    """Look at nothing: the file is only being made."""
 
 
 def schema_of(package: str) -> list[str]:

@@ -17,7 +17,7 @@ import apsw
 
 from scanhook.errors import StorageError
 
-__all__ = ["BUSY_WAIT_S", "SqliteConnection", "durability", "open_file", "rows_of", "wording"]
+__all__ = ["BUSY_WAIT_S", "SqliteConnection", "durability", "open_file", "rows_of", "worded", "wording"]
 
 BUSY_WAIT_S = 1.2
 """For the other threads of this process, and again for other processes: together within the 3 s of a scan."""
@@ -65,11 +65,16 @@ def wording(path: Path) -> Iterator[None]:
     """Turn what SQLite and the system say of a file into a :class:`StorageError` that says what to do."""
     try:
         yield
-    except apsw.Error as error:
-        raise StorageError(f"{path}: {_REMEDIES.get(type(error), str(error))}") from error
-    except OSError as error:
-        named = error.filename if isinstance(error.filename, str) else str(path)
-        raise StorageError(f"{named}: {error.strerror}{_SYSTEM_REMEDIES.get(error.errno or 0, '')}") from error
+    except (apsw.Error, OSError) as error:
+        raise worded(path, error) from error
+
+
+def worded(path: Path, error: apsw.Error | OSError) -> StorageError:
+    """Return what :func:`wording` raises."""
+    if isinstance(error, apsw.Error):
+        return StorageError(f"{path}: {_REMEDIES.get(type(error), str(error))}")
+    named = error.filename if isinstance(error.filename, str) else str(path)
+    return StorageError(f"{named}: {error.strerror}{_SYSTEM_REMEDIES.get(error.errno or 0, '')}")
 
 
 def open_file(path: Path) -> SqliteConnection:

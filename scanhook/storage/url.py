@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from scanhook.errors import SettingsError, StorageError
-from scanhook.settings import House
 
 if TYPE_CHECKING:
+    from scanhook.settings import House
     from scanhook.storage.postgres.address import Address
 
 __all__ = ["CONNECTIONS", "POSTGRESQL", "SQLITE", "UNFINISHED_RESTORE", "StorageUrl"]

@@ -1,0 +1,129 @@
+"""Brings what was committed from SQLite's write-ahead log into the file itself, beside those who write.
+
+SQLite does that by itself every 1000 pages, inside the commit that comes just then, and whoever waits for that commit
+waits for a thousand scattered writes and for the disk. Here a thread does it on a connection of its own, and SQLite
+lets Python run meanwhile.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from pathlib import Path
+
+import apsw
+
+from scanhook.errors import StorageError
+from scanhook.storage.sqlite_connection import open_file, wording
+
+__all__ = ["Checkpoints"]
+
+_STEP_PAGES = 4_000
+"""Of so many pages (16 MiB) those are copied that are there: one that was changed often is copied once."""
+_LONG_PAGES = 16_000
+"""A log that is that long (64 MiB) was never at rest, and is begun anew while writers are held up."""
+_ENDLESS_PAGES = 65_536
+"""From here on (256 MiB) commits copy, if the thread fails."""
+_LITTLE_PAGES = 100
+_ROUNDS_MAX = 4
+_END_WAIT_S = 0.01
+_END_SLEEP_S = 0.0002
+
+_log = logging.getLogger("scanhook")
+
+
+class Checkpoints:
+    """Watches over the log of one file, for all connections of this process.
+
+    A thread lives only as long as one run takes: commands of a moment have none, and none idles. On the far side of a
+    fork its place is taken by a new one of these.
+
+    :param turn: what the writers of this process take in turn.
+    """
+
+    def __init__(self, path: Path, *, turn: AbstractContextManager[object]) -> None:
+        self._path = path
+        self._turn = turn
+        self._thread: threading.Thread | None = None
+        self._alone = threading.Lock()
+        self._seen, self._due, self._failed = 0, _STEP_PAGES, False
+
+    def watch(self, connection: apsw.Connection) -> None:
+        """Keep the copying out of a connection's commits."""
+        connection.set_wal_hook(self._committed)
+
+    def close(self) -> None:
+        """Wait until nothing is copied any more."""
+        if self._thread is not None:
+            self._thread.join()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let nothing be copied here meanwhile: whoever cuts off the log would find it in use."""
+        with self._alone:
+            yield
+
+    def _committed(self, connection: apsw.Connection, _schema: str, pages: int) -> int:
+        """Look how long the log is; SQLite calls this behind every commit, with its file held by nobody else here."""
+        if pages < self._seen:
+            self._due = _STEP_PAGES
+        self._seen = pages
+        if pages >= self._due and (self._thread is None or not self._thread.is_alive()):
+            self._due = pages + _STEP_PAGES
+            if not self._started() or (self._failed and pages >= _ENDLESS_PAGES):
+                with self._telling(), suppress(apsw.BusyError):
+                    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        return apsw.SQLITE_OK
+
+    def _started(self) -> bool:
+        thread = threading.Thread(target=self._run, name="scanhook-checkpoint")
+        try:
+            thread.start()
+        except RuntimeError:  # the system gives no thread
+            return False
+        self._thread = thread
+        return True
+
+    def _run(self) -> None:
+        # Of several processes one copies; the others find the log busy, and leave it to that one.
+        with self._alone, self._telling(), closing(open_file(self._path)) as connection:
+            connection.set_busy_handler(_patience())
+            with suppress(apsw.BusyError):
+                pages, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                for _ in range(_ROUNDS_MAX):
+                    before, copied = copied, connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)[1]
+                    if copied - before < _LITTLE_PAGES:
+                        break
+                # Where nothing came meanwhile, who writes next begins the log anew. Under constant writing something is
+                # always left, and writers are held up for that: about as long as by another commit.
+                if pages >= _LONG_PAGES:
+                    with self._turn:
+                        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Let no failure reach a commit, which has succeeded; the next run is a step away."""
+        try:
+            with wording(self._path):
+                yield
+            self._failed = False
+        except StorageError as error:
+            self._failed = True
+            _log.warning("the write-ahead log grows until it can be copied: %s", error)
+
+
+def _patience() -> Callable[[int], bool]:
+    """Wait shortly for whoever writes or reads: while it waits for a reader, every writer waits along."""
+    ends = 0.0
+
+    def keep_trying(tries: int) -> bool:
+        nonlocal ends
+        if tries == 0:
+            ends = time.monotonic() + _END_WAIT_S
+        time.sleep(_END_SLEEP_S)
+        return time.monotonic() < ends
+
+    return keep_trying

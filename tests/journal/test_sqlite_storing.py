@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+
+from scanhook.journal import Scan, Tally
+from scanhook.journal.sqlite import SqliteJournal
+from scanhook.storage import Pepper
+from scanhook.verdict import Verdict
+from tests.journal.scans import AT, TAG, scan, verdict
+
+PERSONS = [number.to_bytes(16, "big") for number in range(40)]
+BEFORE = ("BEGIN IMMEDIATE", "SELECT name", "PRAGMA user_version")
+
+
+@pytest.fixture
+def journal(tmp_path: Path, empty_storage: Path, pepper: Pepper) -> Iterator[SqliteJournal]:
+    opened = SqliteJournal(copytree(empty_storage, tmp_path / "data"), pepper=pepper)
+    yield opened
+    opened.close()
+
+
+def statements(journal: SqliteJournal, scans: Sequence[tuple[Scan, Verdict | None]]) -> Counter[str]:
+    """Store scans, and return what was run for them, by the beginnings of the statements."""
+    seen: Counter[str] = Counter()
+
+    def trace(_cursor: object, statement: str, _bindings: object) -> bool:
+        seen[" ".join(statement.split()[:3]).split(",")[0]] += 1
+        return True
+
+    journal.database.connection.exec_trace = trace
+    journal.record_all(scans, now=AT)
+    journal.database.connection.exec_trace = None
+    return seen
+
+
+def test_a_code_that_everybody_scans_has_its_counts_written_once_for_a_group(journal: SqliteJournal) -> None:
+    everybody = [(scan(number, person=person), verdict()) for number, person in enumerate(PERSONS)]
+
+    seen = statements(journal, everybody)
+
+    assert seen["INSERT INTO tallies"] == 1
+    assert seen["INSERT INTO scanners"] == 40
+    assert journal.tally(TAG) == Tally(scans=40, persons=40, first_at=AT, last_at=AT)
+
+
+def test_who_scans_a_code_often_is_looked_for_once_for_a_group(journal: SqliteJournal) -> None:
+    again = [(scan(number, person=PERSONS[number % 2]), verdict()) for number in range(20)]
+
+    seen = statements(journal, again)
+
+    assert (seen["INSERT INTO scanners"], seen["INSERT INTO tallies"]) == (2, 1)
+    assert journal.tally(TAG) == Tally(scans=20, persons=2, first_at=AT, last_at=AT)
+
+
+def test_whether_the_file_is_ours_is_looked_once_for_a_group(journal: SqliteJournal) -> None:
+    journal.record(scan(99), verdict(), now=AT)
+    own = [(scan(number), verdict(tag=bytes([number]) * 10)) for number in range(30)]
+
+    seen = statements(journal, own)
+
+    assert [seen[statement] for statement in BEFORE] == [1, 1, 1]
+    assert sum(seen.values()) == 3 + 3 * 30 + 1  # a commit behind them
+
+
+def test_scans_that_are_new_are_not_read_back(journal: SqliteJournal) -> None:
+    journal.record(scan(99), verdict(), now=AT)
+
+    seen = statements(journal, [(scan(number), verdict() if number % 2 else None) for number in range(10)])
+
+    assert seen["SELECT id"] == 0
+    assert statements(journal, [(scan(99), verdict()), (scan(5), verdict())])["SELECT id"] == 2
+
+
+def test_counts_are_written_in_the_order_of_codes(journal: SqliteJournal) -> None:
+    tags: list[bytes] = []
+
+    def trace(_cursor: object, statement: str, bindings: object) -> bool:
+        if "INTO tallies" in statement and isinstance(bindings, tuple):
+            tags.append(bindings[0])
+        return True
+
+    journal.database.connection.exec_trace = trace
+    journal.record_all([(scan(number), verdict(tag=bytes([number * 7 % 10]) * 10)) for number in range(10)], now=AT)
+
+    assert tags == [bytes([number]) * 10 for number in range(10)]
