@@ -22,6 +22,17 @@ def pytest_configure() -> None:
     _read_certificates_once()
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Let one worker for every two cores come on top in the fast suite, whose tests wait for servers and processes.
+
+    Ordeals, which fill all cores by themselves, have one for each, and who names a number gets it.
+    """
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ or not str(config.getoption("markexpr")).startswith("not "):
+        return None
+    cores = len(os.sched_getaffinity(0))
+    return cores + (cores + 1) // 2
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """Spare the garbage collector the tests themselves, which stay to the end."""

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -218,10 +218,15 @@ class Server:
 
 
 @contextmanager
-def serving(house: House, home: Path, *, workers: int = 1, port: int | None = None) -> Iterator[Server]:
-    """Run ``scanhook serve`` for a house until the block is left."""
+def serving(
+    house: House, home: Path, *, workers: int = 1, port: int | None = None, under: Sequence[str] = ()
+) -> Iterator[Server]:
+    """Run ``scanhook serve`` for a house until the block is left.
+
+    :param under: a program and its arguments that runs the command.
+    """
     port = port or free_port()
-    command = [sys.executable, "-m", "scanhook", "serve", "--config", str(house.path)]
+    command = [*under, sys.executable, "-m", "scanhook", "serve", "--config", str(house.path)]
     command += ["--bind", f"127.0.0.1:{port}", "--workers", str(workers)]
     variables = environment(home)
     log_path = home / f"service-{port}.log"

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import scanhook
+import scanhook.wechat
 
 MODULES = [
     info.name for info in pkgutil.walk_packages(scanhook.__path__, "scanhook.") if not info.name.endswith("__main__")
@@ -53,8 +54,22 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
         _ = scanhook.create_ap
 
 
-def test_importing_scanhook_loads_nothing_heavy() -> None:
-    heavy = "('flask', 'apsw', 'pydantic', 'prometheus_client')"
-    script = f"import sys, scanhook; print([name for name in {heavy} if name in sys.modules])"
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        pytest.param("scanhook", ("flask", "apsw", "pydantic", "prometheus_client"), id="the package"),
+        pytest.param("scanhook.registry.crew", ("flask", "httpx2", "pydantic"), id="a helper of an import"),
+        pytest.param("scanhook.cli.batches", ("flask", "httpx2", "scanhook.office"), id="a command"),
+        pytest.param("scanhook.office", ("flask", "httpx2", "pydantic"), id="the catalog"),
+    ],
+)
+def test_nothing_is_loaded_that_is_not_needed(module: str, heavy: tuple[str, ...]) -> None:
+    script = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert shown == "[]\n"
+
+
+def test_a_name_that_the_clients_of_wechat_do_not_have_is_an_attribute_error() -> None:
+    assert set(scanhook.wechat.__all__) <= set(dir(scanhook.wechat))
+    with pytest.raises(AttributeError, match="no attribute 'Apy'"):
+        _ = scanhook.wechat.Apy

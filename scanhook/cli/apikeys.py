@@ -14,7 +14,7 @@ from scanhook.office import ApiKey, KeyScope, OfficeStore, open_office
 from scanhook.settings import House
 from scanhook.storage import Pepper
 from scanhook.storage.lock import use_storage
-from scanhook.wire.service import storage_url
+from scanhook.wire.storage import storage_url
 
 __all__ = ["apikeys"]
 

@@ -27,7 +27,7 @@ from scanhook.office.syncing import sync_system
 from scanhook.settings import House
 from scanhook.wechat import System, TokenKeep
 from scanhook.wire.cataloguing import take_catalog
-from scanhook.wire.service import storage_url
+from scanhook.wire.storage import storage_url
 
 __all__ = ["SYSTEMS", "sync"]
 

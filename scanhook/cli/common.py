@@ -24,7 +24,7 @@ from scanhook.clock import SystemClock
 from scanhook.errors import Refused
 from scanhook.registry import Batch, Product, RegistryStore
 from scanhook.settings import House, find_config, load_settings
-from scanhook.wire.service import OpenStorage, open_storage
+from scanhook.wire.storage import OpenStorage, open_storage
 
 __all__ = [
     "CodeName",

@@ -24,7 +24,7 @@ from scanhook.storage.lease import Lease, take_lease, take_machine_lease
 from scanhook.wire.housekeeping import ROUND_S, Round, do_machine_round, do_round
 from scanhook.wire.log import log, log_to_stderr
 from scanhook.wire.roundnotes import HOUSEKEEPER, RoundNotes
-from scanhook.wire.service import storage_url
+from scanhook.wire.storage import storage_url
 
 __all__ = ["housekeeper"]
 

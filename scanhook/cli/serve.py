@@ -11,7 +11,7 @@ from scanhook.cli.storage_check import why_gone
 from scanhook.errors import Refused, StorageMoved
 from scanhook.settings import House
 from scanhook.storage.files import STORE_FILES
-from scanhook.wire.service import storage_url
+from scanhook.wire.storage import storage_url
 
 __all__ = ["check_port", "serve"]
 

@@ -24,7 +24,7 @@ from scanhook.storage.checking import Contradictions, Finding, check_file
 from scanhook.storage.files import STORE_FILES, StoreFile, Telling
 from scanhook.storage.lock import use_storage
 from scanhook.storage.sqlite import check_not_moved
-from scanhook.wire.service import storage_url
+from scanhook.wire.storage import storage_url
 from scanhook.wire.uploads import RESERVE_BYTES
 
 __all__ = ["Place", "check", "counted", "why_gone"]

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_settings import SettingsError as PydanticSettingsError
 
 from scanhook.errors import SettingsError
 from scanhook.settings.model import Settings
@@ -78,16 +77,12 @@ def load_settings(path: Path | str) -> House:
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: this is not TOML: {error}") from None
     try:
-        _refuse_private(tables, path, text)
-        _let_environment_win(tables, environ)
-        return House(path=path, settings=Settings(**_with_paths(tables, path.parent)))
+        return House(path=path, settings=Settings.model_validate(_with_environment(tables, path.parent, environ)))
     except ValidationError as error:
         faults = [
             _sentence(fault, path, text, environ) for fault in error.errors(include_url=False, include_input=False)
         ]
         raise SettingsError("\n".join(faults)) from None
-    except PydanticSettingsError:
-        raise SettingsError(_bad_list(environ)) from None
 
 
 def _read(path: Path) -> str:
@@ -111,12 +106,33 @@ def _check_environment(environ: Mapping[str, str]) -> None:
             )
 
 
-def _refuse_private(tables: dict[str, Any], path: Path, text: str) -> None:
-    """Refuse names that the settings library takes for switches of its own."""
-    for name in tables:
-        if name.startswith("_"):
-            line = line_of(text, (name,))
-            raise SettingsError(f"{path}, line {line}: {name}: {_NO_SUCH_SETTING}")
+def _with_environment(tables: dict[str, Any], base: Path, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the tables of the file with what the environment gives over them; paths in the file start from ``base``.
+
+    :raises SettingsError: when the environment holds what cannot be read.
+    """
+    _let_environment_win(tables, environ)
+    tables = _with_paths(tables, base)
+    if not any(_VARIABLE.match(name) and "__" in name for name in environ):
+        return tables
+    from scanhook.settings.environment import from_environment  # noqa: PLC0415  (slow to load, and rarely needed)
+
+    try:
+        return _laid_over(tables, from_environment())
+    except ValueError:
+        raise SettingsError(_bad_list(environ)) from None
+
+
+def _laid_over(tables: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **tables,
+        **{
+            name: _laid_over(tables[name], value)
+            if isinstance(value, dict) and isinstance(tables.get(name), dict)
+            else value
+            for name, value in over.items()
+        },
+    }
 
 
 def _bad_list(environ: Mapping[str, str]) -> str:

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from scanhook.settings.address import is_address
 from scanhook.settings.table import NAME_PATTERN, Table, from_files
@@ -217,15 +216,11 @@ class JournalSettings(Table):
     keep_scans_days: Annotated[int, Field(ge=0, le=36500)] = 0
 
 
-class Settings(BaseSettings):
+class Settings(Table):
     """The whole of ``scanhook.toml``.
 
     Make it with :func:`scanhook.settings.load_settings`, which knows where each value came from.
     """
-
-    model_config = SettingsConfigDict(
-        extra="forbid", frozen=True, hide_input_in_errors=True, env_prefix="SCANHOOK_", env_nested_delimiter="__"
-    )
 
     service: ServiceSettings = ServiceSettings()
     storage: StorageSettings = StorageSettings()
@@ -254,15 +249,3 @@ class Settings(BaseSettings):
         if (asked.port or _PORTS[asked.scheme]) != bound.port:
             return False
         return asked.hostname == bound.hostname or _is_this_machine(asked.hostname or "")
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003  (the name is pydantic's)
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let the environment win over the file."""
-        return env_settings, init_settings

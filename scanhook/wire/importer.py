@@ -24,7 +24,7 @@ from scanhook.registry.importstore import Import, Kind, Phase
 from scanhook.settings import House, load_settings
 from scanhook.storage import Pepper
 from scanhook.wire.log import log
-from scanhook.wire.service import open_storage
+from scanhook.wire.storage import open_storage
 from scanhook.wire.uploads import Uploads
 
 __all__ = ["run_import", "start_import"]

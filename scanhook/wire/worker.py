@@ -1,15 +1,20 @@
-"""gunicorn's worker, which here takes its share of connections, and lets go of idle ones when it stops."""
+"""gunicorn's worker, which here takes its share of connections, and stops without losing a request."""
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import gc
+import signal
 import socket
+import sys
+import termios
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 from weakref import WeakSet
 
+from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers.gasgi import ASGIWorker
 
 from scanhook.wire.listening import Listener
@@ -17,6 +22,10 @@ from scanhook.wire.listening import Listener
 __all__ = ["Worker"]
 
 _TURN_S = 0.1
+_QUIET_S = 0.5
+"""So long after it was made, or something came on it, a connection is not taken for idle."""
+_HALF_S = 5.0
+"""So long the rest of a request is waited for: WeChat itself waits no longer for the answer."""
 _GARBAGE_OBJECTS = 20_000
 
 
@@ -26,6 +35,28 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     gunicorn's own waits for every connection, for as long as ``graceful_timeout``: one that a browser or a proxy keeps
     open would hold up each restart, while nobody takes pushes.
     """
+
+    def init_process(self) -> None:
+        """Make the process a worker, and be one until it is told to stop."""
+        # A process that was just forked has the handlers of the master, which only takes note of a signal; and uvloop
+        # hears none before it runs. A worker that is stopped as it begins would go on, until it is killed with pushes
+        # in its hands.
+        for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
+            signal.signal(number, _leave)
+        super().init_process()
+
+    def init_signals(self) -> None:
+        """Leave the signals until the event loop runs."""
+
+    async def _serve(self) -> None:
+        super().init_signals()
+        await super()._serve()
+
+    def handle_exit_signal(self) -> None:
+        """Begin to stop: from now on every answer says that its connection is closed behind it."""
+        self.is_stopping = True
+        # An answer that has just said otherwise is kept to: its connection is not closed before it waits again.
+        self.loop.call_later(_TURN_S, super().handle_exit_signal)
 
     def run(self) -> None:
         """Serve until told to stop."""
@@ -38,11 +69,12 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _setup_event_loop(self) -> None:
         super()._setup_event_loop()
-        self._lines: WeakSet[Any] = WeakSet()
+        self.is_stopping = False
+        self._lines: WeakSet[_Line] = WeakSet()
 
-        async def listen(factory: Callable[[], Any], *, sock: socket.socket, **_options: Any) -> Listener:
-            def noted() -> Any:
-                line = factory()
+        async def listen(_: Callable[[], Any], *, sock: socket.socket, **_options: Any) -> Listener:
+            def noted() -> _Line:
+                line = _Line(self)
                 self._lines.add(line)
                 return line
 
@@ -51,6 +83,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         self.loop.create_server = listen
 
     async def _shutdown(self) -> None:
+        self.is_stopping = True
         letting_go = self.loop.create_task(self._let_go_of_idle())
         await super()._shutdown()
         letting_go.cancel()
@@ -58,9 +91,61 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             await letting_go
 
     async def _let_go_of_idle(self) -> None:
+        for listening in self.sockets:
+            listening.close()  # whoever comes now is refused at once, and does not wait for nobody
         while True:
             for line in list(self._lines):
-                # gunicorn's own word for who waits for a request; calls that have answered may still run.
-                if getattr(line, "_awaiting_request", False) and not getattr(line, "_finishing_calls", None):
+                if line.is_idle():
                     line.transport.close()
             await asyncio.sleep(_TURN_S)
+
+
+def _leave(*_: object) -> NoReturn:
+    """Exit before anything was accepted."""
+    sys.exit(0)
+
+
+class _Line(ASGIProtocol):  # type: ignore[misc]
+    """A connection that knows whether something of a request has come."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        """Begin to wait for the first request."""
+        self._heard_at, self._is_half_way = self.worker.loop.time(), False
+        super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has come."""
+        super().data_received(data)
+        self._heard_at, self._is_half_way = self.worker.loop.time(), not self._request_ready.is_set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End, and leave nothing in memory."""
+        super().connection_lost(exc)
+        task = self._task
+        if task is None or task.done():
+            self._let_go()
+        else:
+            task.add_done_callback(self._let_go)
+
+    def _let_go(self, _: object = None) -> None:
+        # The parser holds us and we the parser, and it is written in C and unknown to the garbage collector: else each
+        # connection would leave some 11 KiB behind for ever.
+        self._callback_parser = self._current_request = None
+
+    def _will_close(self, *told: Any) -> bool:
+        return self.worker.is_stopping or bool(super()._will_close(*told))
+
+    def is_idle(self) -> bool:
+        """Tell whether it can be closed while a worker stops, and no request is lost."""
+        # gunicorn's own word for who waits for a request; calls that have answered may still run.
+        if not self._awaiting_request or self._finishing_calls or self.transport.is_closing():
+            return False
+        patience_s = _HALF_S if self._is_half_way else _QUIET_S
+        return self.worker.loop.time() - self._heard_at >= patience_s and not self._has_unread()
+
+    def _has_unread(self) -> bool:
+        """Tell whether something has come since the event loop last looked: closing now would throw it away."""
+        with suppress(OSError):
+            count = fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.FIONREAD, bytes(4))
+            return any(count)
+        return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from scanhook.storage.postgres.address import Address
 from scanhook.storage.postgres.tables import make_tables
 from scanhook.wire.service import keyring
 from tests.conftest import copy_house, stock
+from tests.ordeal.crowd import seed
 from tests.ordeal.ledger import Ledger
 from tests.ordeal.load import CODE_FILE, Load
 from tests.postgres import Server
@@ -49,19 +49,24 @@ class Ground:
 
     def load(self, *ports: int, rate: float = RATE, tries: int = 3) -> Load:
         """Return a crowd that has not begun to scan."""
-        return Load(ports, keys=self.keys, rate=rate, seed=random.randrange(1_000_000), tries=tries)
+        return Load(ports, keys=self.keys, rate=rate, seed=seed(), tries=tries)
 
     def asking(self, house: House, url: str) -> House:
         """Let a house ask a verifier at a URL for what the registry does not know."""
-        chain = f'"registry://", "{url}"]\nsecret = "{VERIFIER_SECRET}"\nallow_private_addresses = true'
-        house.path.write_text(house.path.read_text(encoding="utf-8").replace('"registry://"]', chain), encoding="utf-8")
-        return load_settings(house.path)
+        return asking(house, url)
 
     def pointed_at(self, *servers: Server, **parameters: str) -> House:
         """Let the house look for its storage on those servers."""
         hosts = ",".join(f"127.0.0.1:{server.port}" for server in servers)
         behind = "&".join(f"{name}={value}" for name, value in parameters.items())
         return point_at(self.house, f"postgresql://scanhook@{hosts}/{DATABASE}?{behind}")
+
+
+def asking(house: House, url: str) -> House:
+    """Let a house ask a verifier at a URL for what the registry does not know."""
+    chain = f'"registry://", "{url}"]\nsecret = "{VERIFIER_SECRET}"\nallow_private_addresses = true'
+    house.path.write_text(house.path.read_text(encoding="utf-8").replace('"registry://"]', chain), encoding="utf-8")
+    return load_settings(house.path)
 
 
 def point_at(house: House, url: str) -> House:

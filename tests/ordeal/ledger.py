@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from scanhook.settings import House
 from scanhook.storage import Pepper
 from tests.ordeal.load import CODES, Load, Sent
 from tests.postgres import Server
+from tests.serving import rows
 
-__all__ = ["Ledger", "Reckoning", "tell"]
+__all__ = ["FileLedger", "Ledger", "Reckoning", "tell"]
 
 UNDECIDED = "undecided"
 
@@ -37,14 +39,22 @@ class Reckoning:
     def tell(self, what: str, load: Load) -> None:
         """Print it, for whoever looks for figures."""
         tell(
-            f"{what}: seed {load.seed}, sent {self.sent}, answered {self.answered}, unanswered {self.unanswered}, "
-            f"stored {self.stored}, lost {self.lost}, doubled {self.doubled}, wrong {self.wrong}, "
+            f"{what}: seed {load.seed}, {self.counts()}, "
             f"at most {load.longest_without_verdict_s():.2f} s without a verdict"
+        )
+
+    def counts(self) -> str:
+        """Name the figures."""
+        return (
+            f"sent {self.sent}, answered {self.answered}, unanswered {self.unanswered}, stored {self.stored}, "
+            f"lost {self.lost}, doubled {self.doubled}, wrong {self.wrong}"
         )
 
 
 class Ledger:
     """A journal on PostgreSQL, read without scanhook."""
+
+    _schema = "scanhook."
 
     def __init__(self, server: Server, database: str, pepper: Pepper) -> None:
         self._server = server
@@ -78,7 +88,7 @@ class Ledger:
         there = {tag: (count, len(persons[tag])) for tag, count in scans.items()}
         counted = {
             bytes(tag): (count, people)
-            for tag, count, people in self._sql("SELECT tag, scans, persons FROM scanhook.tallies")
+            for tag, count, people in self._sql(f"SELECT tag, scans, persons FROM {self._schema}tallies")
         }
         return {
             tag: (counted.get(tag), there.get(tag))
@@ -87,10 +97,23 @@ class Ledger:
         }
 
     def _rows(self, select: str, where: str = "") -> list[tuple[Any, ...]]:
-        return self._sql(f"{select} FROM scanhook.scans {where}")
+        return self._sql(f"{select} FROM {self._schema}scans {where}")
 
     def _sql(self, statement: str) -> list[tuple[Any, ...]]:
         return self._server.sql(statement, database=self._database)
+
+
+class FileLedger(Ledger):
+    """A journal on SQLite, read without scanhook."""
+
+    _schema = ""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._pepper = Pepper.load(house.pepper_path)
+
+    def _sql(self, statement: str) -> list[tuple[Any, ...]]:
+        return rows(self._house, statement)
 
 
 def _is_right(one: Sent, stored: list[str]) -> bool:

@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
-from scanhook.clock import SystemClock
 from scanhook.envelope import AesKey, Mode
 from scanhook.errors import SettingsError
 from scanhook.settings import AccountSettings, House, load_settings
-from scanhook.wire.service import keyring, open_service, open_storage
+from scanhook.wire.service import keyring, open_service
 from tests.conftest import APP_ID, ENCODED_KEY, ORIGINAL_ID, TOKEN
 
 OTHER_KEY = "B" * 42 + "A"
@@ -40,15 +38,6 @@ def test_the_receive_id_of_a_third_party_platform_is_not_the_app_id() -> None:
 def test_a_plain_account_needs_no_key() -> None:
     settings = AccountSettings(app_id=APP_ID, original_id=ORIGINAL_ID, token=SecretStr(TOKEN), mode="plain")
     assert keyring(settings).aes_keys == ()
-
-
-def test_a_relative_storage_starts_at_the_settings_file(
-    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    open_storage(house, clock=SystemClock()).close()
-    assert not (tmp_path / "data").exists()
-    assert (house.base / "data" / "registry.db").exists()
 
 
 @pytest.mark.parametrize(
