@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from threading import Semaphore
 
@@ -17,6 +16,7 @@ from scanhook.receive import Account, Answer, Judged, Opened, Pending, Unasked
 from scanhook.wire.forward import Forwarder, Parcel
 from scanhook.wire.log import last_line, log
 from scanhook.wire.metrics import Metrics
+from scanhook.wire.passing import Begun, Hanging, HttpAnswer, Onward, Taken
 from scanhook.wire.service import Service
 
 __all__ = ["CALLBACK_PATH", "Begun", "Callback", "Hanging", "HttpAnswer", "Onward", "Taken"]
@@ -25,64 +25,6 @@ CALLBACK_PATH = "/wechat/callback"
 """Of the first account; a named one has ``/NAME`` behind it."""
 
 _TEXT = "text/plain; charset=utf-8"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpAnswer:
-    """What goes back over HTTP."""
-
-    status: int
-    body: bytes
-    content_type: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """A push that is authentic, and must be looked up.
-
-    :param parcel: as it came; ``None`` where nobody wants to see it again.
-    :param started: when it came, by ``time.perf_counter``.
-    """
-
-    opened: Opened
-    parcel: Parcel | None
-    started: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Begun:
-    """A push that waits for the disk.
-
-    :param started: when it came, by ``time.perf_counter``.
-    """
-
-    judged: Judged
-    started: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hanging:
-    """A push whose verdict hangs on a verifier that may wait; :meth:`Callback.ask` asks it.
-
-    :param started: when it came, by ``time.perf_counter``.
-    """
-
-    pending: Pending
-    started: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Onward:
-    """A push that the brand's own server may have an answer to.
-
-    :param otherwise: the answer when it has none in time.
-    :param started: when the push came, by ``time.perf_counter``.
-    """
-
-    parcel: Parcel
-    forwarder: Forwarder
-    otherwise: HttpAnswer
-    started: float
 
 
 class Callback:
@@ -197,6 +139,8 @@ class Callback:
         try:
             found = self._service.receiver.judged_all([push.opened for push in pushes])
         except Exception as error:  # noqa: BLE001
+            if len(pushes) > 1:  # whichever it breaks on, the others must not go without their verdicts
+                return [self.look_up_all([push])[0] for push in pushes]
             return [self._timed(push.started, self._refused(error, push.opened.account, "POST")) for push in pushes]
         return [self._looked_up(push, one) for push, one in zip(pushes, found, strict=True)]
 
@@ -234,23 +178,35 @@ class Callback:
             self._turned_away, self._told_at = 0, now
         return HttpAnswer(status=503, body=b"try again", content_type=_TEXT)
 
+    def unasked(self, push: Hanging, why: str) -> Begun:
+        """Leave the verifiers alone: the scan is stored as undecided, and a repeat gets the verdict that is there.
+
+        :param why: for the log.
+        """
+        pending = push.pending
+        judged = Judged(opened=pending.opened, scan=pending.scan, verdict=None, why=Undecided(why))
+        return Begun(judged=judged, started=push.started)
+
     def give_up(self, push: Taken | Hanging, why: str) -> HttpAnswer:
-        """Answer a push that can wait no longer: for its verdict, or for its scan to be on the disk.
+        """Answer a push that can wait no longer, and of which nothing is on the disk: "try again", whatever is set.
 
         :param why: for the log.
         """
         opened = _opened_of(push)
-        answer = self._service.receiver.undecided(opened, Undecided(why))
-        return self._timed(push.started, self._given_or_refused(answer, opened.account))
+        self._service.receiver.meter.pushed(opened.event.event, "undecided", 1)
+        return self._timed(push.started, self._refused(Undecided(why), opened.account, "POST"))
 
     def put_off(self, push: Taken | Hanging, why: str) -> HttpAnswer:
         """Answer a push as :meth:`give_up` does that is still on its way: what becomes of it is counted, and not this.
 
         :param why: for the log.
         """
-        opened = _opened_of(push)
-        answer = self._service.receiver.put_off(opened, Undecided(why))
-        return self._given_or_refused(answer, opened.account)
+        return self._refused(Undecided(why), _opened_of(push).account, "POST")
+
+    def broken(self, error: Exception) -> HttpAnswer:
+        """Answer a push over which something broke that should not."""
+        log.error("broken", status=503, why=type(error).__name__, where=last_line(error))
+        return HttpAnswer(status=503, body=b"try again", content_type=_TEXT)
 
     def relay(self, onward: Onward) -> HttpAnswer:
         """Answer a push with what the brand's own server says of it; waits for it, but not longer than WeChat does."""
@@ -269,7 +225,9 @@ class Callback:
         try:
             answers: Sequence[Answer | Exception] = self._service.receiver.settle([push.judged for push in begun])
         except Exception as error:  # noqa: BLE001
-            answers = [error] * len(begun)
+            if len(begun) > 1:  # what was stored already is a repeat then
+                return [self.settle([push])[0] for push in begun]
+            answers = [error]
         return [
             self._timed(push.started, self._given_or_refused(answer, push.judged.opened.account))
             for push, answer in zip(begun, answers, strict=True)

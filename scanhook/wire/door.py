@@ -78,13 +78,13 @@ class Door:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         # Calls of verifiers that still run may bring a verdict that is worth storing.
+        await self._line.close()
         await asyncio.get_running_loop().run_in_executor(self._relays, self._close_all)
         await send({"type": "lifespan.shutdown.complete"})
 
     def _close_all(self) -> None:
         if self._room is not None:
             self._room.close()
-        self._line.close()
         self._close()
 
     def _pushed_to(self, scope: Scope) -> Account | None:
@@ -99,15 +99,19 @@ class Door:
 
     async def _push(self, account: Account, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        body = await _read(receive)
-        if body is None:
-            answer, close = self._callback.cut_off(account), True
-        else:
-            answer = await self._answer(account, scope["query_string"], body, _content_type(scope))
-            close = len(body) > BODY_MAX_BYTES  # the rest of it is not read
-        await _send(send, answer, close=close)
-        if self._access_log is not None:
-            self._access_log.note(scope, status=answer.status, size=len(answer.body), started=started)
+        status = size = 0
+        try:
+            body = await _read(receive)
+            if body is None:
+                answer, close = self._callback.cut_off(account), True
+            else:
+                answer = await self._answer(account, scope["query_string"], body, _content_type(scope))
+                close = len(body) > BODY_MAX_BYTES  # the rest of it is not read
+            await _send(send, answer, close=close)
+            status, size = answer.status, len(answer.body)
+        finally:
+            if self._access_log is not None:
+                self._access_log.note(scope, status=status, size=size, started=started)
 
     async def _answer(self, account: Account, query: bytes, body: bytes, content_type: str) -> HttpAnswer:
         if self._room is None:

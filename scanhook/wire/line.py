@@ -17,12 +17,16 @@ from scanhook.receive import Account
 from scanhook.verdict import BUDGET_S
 from scanhook.wire.callback import Begun, Callback, Hanging, HttpAnswer, Onward, Taken
 
-__all__ = ["ASKING_MAX", "GROUP_MAX", "LINE_MAX", "Line"]
+__all__ = ["ASKING_MAX", "GROUP_MAX", "LINE_MAX", "LINE_MAX_BYTES", "Line"]
 
 GROUP_MAX = 64
 """So many pushes go through at once: some 15 ms, in which the loop does nothing else."""
 LINE_MAX = 4096
 """So many may stand in one process's line: as many as it serves within ``STANDING_S`` and a little more."""
+LINE_MAX_BYTES = 32 * 1024 * 1024
+"""Of bodies, which anybody may send: nobody knows yet whether they are WeChat's."""
+OPENED_MAX = 256
+"""So many are opened in one turn: what is not authentic costs little, and takes no place in a group."""
 STANDING_S = 2.0
 """Whoever has stood longer is told to come again: the storage may take its part of ``BUDGET_S`` too."""
 ASKING_MAX = 256
@@ -53,7 +57,8 @@ class Line:
         self._line_max = line_max
         self._standing: deque[_Standing] = deque()
         self._begun: list[tuple[Begun, _Future]] = []
-        self._asking = 0
+        self._bytes = 0
+        self._asked: set[asyncio.Future[HttpAnswer | Begun]] = set()
         self._called = False
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="push")
 
@@ -61,17 +66,22 @@ class Line:
         """Take a push in; its answer comes as soon as it is through."""
         loop = asyncio.get_running_loop()
         answer: _Future = loop.create_future()
-        if len(self._standing) >= self._line_max:
-            why = f"{self._line_max} pushes stand in line already"
-            answer.set_result(self._callback.turn_away(why))
+        if len(self._standing) >= self._line_max or self._bytes >= LINE_MAX_BYTES:
+            answer.set_result(self._callback.turn_away(f"{len(self._standing)} pushes stand in line already"))
             return answer
         self._standing.append(_Standing(account, query, body, content_type, time.perf_counter(), answer))
+        self._bytes += len(body)
         self._call(loop)
         return answer
 
-    def close(self) -> None:
-        """Let calls of verifiers come to their end."""
-        self._threads.shutdown(wait=True)
+    async def close(self) -> None:
+        """Let everybody through who stands in line, with what verifiers still bring."""
+        while self._asked:
+            await asyncio.wait(self._asked)
+            await asyncio.sleep(0)  # what they brought is taken in
+        while self._standing or self._begun:
+            self._serve(asyncio.get_running_loop())
+        self._threads.shutdown(wait=False)
 
     def _call(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._called:
@@ -81,56 +91,74 @@ class Line:
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let one group through; between two groups the loop reads, and answers what is not a push."""
         self._called = False
-        taken, answers = self._open_group()
-        begun, self._begun = self._begun, []
-        if taken:
-            for answer, found in zip(answers, self._callback.look_up_all(taken), strict=True):
-                if isinstance(found, Begun):
-                    begun.append((found, answer))
-                elif isinstance(found, Hanging):
-                    self._ask(loop, found, answer)
-                else:
-                    _hand_over(answer, found)
-        if begun:
-            for (_, answer), given in zip(begun, self._callback.settle([push for push, _ in begun]), strict=True):
-                _hand_over(answer, given)
+        group: list[_Future] = []
+        try:
+            self._let_through(loop, group)
+        except Exception as error:  # noqa: BLE001  (whoever stands in line must get an answer)
+            for answer in group:
+                _hand_over(answer, self._callback.broken(error))
         if self._standing or self._begun:
             self._call(loop)
 
-    def _open_group(self) -> tuple[list[Taken], list[_Future]]:
+    def _let_through(self, loop: asyncio.AbstractEventLoop, group: list[_Future]) -> None:
+        begun, self._begun = self._begun, []
+        group += [answer for _, answer in begun]
+        taken, answers = self._open_group(group)
+        if taken:
+            for answer, found in zip(answers, self._callback.look_up_all(taken), strict=True):
+                left = self._ask(loop, found, answer) if isinstance(found, Hanging) else found
+                if isinstance(left, Begun):
+                    begun.append((left, answer))
+                elif left is not None:
+                    _hand_over(answer, left)
+        if begun:
+            for (_, answer), given in zip(begun, self._callback.settle([push for push, _ in begun]), strict=True):
+                _hand_over(answer, given)
+
+    def _open_group(self, group: list[_Future]) -> tuple[list[Taken], list[_Future]]:
         taken: list[Taken] = []
         answers: list[_Future] = []
         latest = time.perf_counter() - STANDING_S
-        while self._standing and len(taken) < GROUP_MAX:
-            push = self._standing.popleft()
-            if push.came < latest:
+        for _ in range(min(len(self._standing), OPENED_MAX)):
+            account, query, body, content_type, came, answer = self._standing.popleft()
+            self._bytes -= len(body)
+            group.append(answer)
+            if came < latest:
                 why = f"pushes stand in line for more than {STANDING_S:.0f} s"
                 found: HttpAnswer | Taken | Onward = self._callback.turn_away(why)
             else:
-                found = self._callback.open(push.account, push.query, push.body, push.content_type, started=push.came)
-            if isinstance(found, Taken):
-                taken.append(found)
-                answers.append(push.answer)
-            else:
-                _hand_over(push.answer, found)
+                found = self._callback.open(account, query, body, content_type, started=came)
+            if not isinstance(found, Taken):
+                _hand_over(answer, found)
+                continue
+            taken.append(found)
+            answers.append(answer)
+            if len(taken) == GROUP_MAX:
+                break
         return taken, answers
 
-    def _ask(self, loop: asyncio.AbstractEventLoop, push: Hanging, answer: _Future) -> None:
-        """Let somebody else wait for the verifiers; the scan is stored with the group that it finds afterwards."""
-        if self._asking >= ASKING_MAX:
-            _hand_over(answer, self._callback.give_up(push, f"{ASKING_MAX} pushes wait for verifiers already"))
-            return
+    def _ask(self, loop: asyncio.AbstractEventLoop, push: Hanging, answer: _Future) -> Begun | None:
+        """Let somebody else wait for the verifiers; the scan is stored with the group that it finds afterwards.
+
+        :returns: the scan without a verdict, where nobody else can wait.
+        """
+        if len(self._asked) >= ASKING_MAX:
+            return self._callback.unasked(push, f"{ASKING_MAX} pushes wait for verifiers already")
+        try:
+            asked = loop.run_in_executor(self._threads, self._callback.ask, push)
+        except RuntimeError:  # the system has no thread left, or the service is stopping
+            return self._callback.unasked(push, "no thread is left to ask a verifier")
+        self._asked.add(asked)
         left_s = max(0.0, BUDGET_S - (time.perf_counter() - push.started))
-        self._asking += 1
         late = loop.call_later(left_s, self._give_up, push, answer)
-        asked = loop.run_in_executor(self._threads, self._callback.ask, push)
         asked.add_done_callback(self._told(loop, answer, late))
+        return None
 
     def _told(
         self, loop: asyncio.AbstractEventLoop, answer: _Future, late: asyncio.TimerHandle
     ) -> Callable[[asyncio.Future[HttpAnswer | Begun]], None]:
         def told(asked: asyncio.Future[HttpAnswer | Begun]) -> None:
-            self._asking -= 1
+            self._asked.discard(asked)
             late.cancel()
             found = asked.result()
             if isinstance(found, Begun):  # it is stored even if nobody waits any more: whoever comes again finds it

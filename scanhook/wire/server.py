@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
@@ -86,7 +87,12 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         from scanhook.wire.log import log_to_stderr  # noqa: PLC0415
 
         log_to_stderr()
-        return create_door(self._house, logs_access=True)
+        door = create_door(self._house, logs_access=True)
+        # Workers share what is loaded here for as long as nobody writes to it, and a collector that walks through it
+        # does: it has nothing to find there.
+        gc.collect()
+        gc.freeze()
+        return door
 
     def run(self) -> None:
         try:

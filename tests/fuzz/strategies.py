@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -35,14 +36,24 @@ _fragments = st.sampled_from(
 )
 
 
+_SHARE = 1 if os.environ.get("FUZZ") == "full" else 3
+
+
 def fuzzed(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    return settings(
-        max_examples=examples,
+    """Give a test so many examples where ``FUZZ=full`` is set, as ``.ci/run`` does; else a third of them."""
+    configured = settings(
+        max_examples=-(-examples // _SHARE),
         derandomize=True,
         database=None,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
+
+    def decorate(test: Callable[..., None]) -> Callable[..., None]:
+        marked: Callable[..., None] = pytest.mark.fuzz(configured(test))
+        return marked
+
+    return decorate
 
 
 @st.composite

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from scanhook.journal.sqlite import SqliteJournal
-from scanhook.receive import Meter
+from scanhook.receive import Meter, Receiver
 from scanhook.registry.sqlite import SqliteRegistry
 from scanhook.sandbox import Push
 from scanhook.settings import load_settings
@@ -62,14 +63,20 @@ def standing(wire: Wire, **given: int) -> Iterator[Desk]:
     try:
         yield Desk(wire=wire, line=line, callback=callback, metrics=metrics)
     finally:
-        line.close()
         callback.close()
 
 
 def run(wire: Wire, act: Callable[[Desk], Coroutine[Any, Any, None]], **given: int) -> None:
-    """Let something happen in a line on an event loop of its own."""
+    """Let something happen in a line on an event loop of its own, and close the line."""
+
+    async def through(desk: Desk) -> None:
+        try:
+            await act(desk)
+        finally:
+            await desk.line.close()
+
     with standing(wire, **given) as desk:
-        asyncio.run(act(desk))
+        asyncio.run(through(desk))
 
 
 @pytest.fixture
@@ -192,16 +199,135 @@ def test_what_the_registry_decides_waits_for_no_verifier(chained: Wire, brand: B
     assert journal_size(chained.house) == (2, 0)
 
 
-def test_only_so_many_wait_for_verifiers(chained: Wire, brand: Brand, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_finds_no_place_to_wait_for_a_verifier_is_stored_as_undecided(
+    chained: Wire, brand: Brand, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(line_module, "ASKING_MAX", 2)
     brand.open.clear()
 
     async def act(desk: Desk) -> None:
         answers = [desk.scan("NOBODYKNOWS", person=f"o{number}") for number in range(3)]
         assert await desk.told(answers[2]) == "503"
+        assert journal_size(chained.house) == (1, 0)
         assert [answer.done() for answer in answers[:2]] == [False, False]
         brand.open.set()
         assert [await desk.told(answer) for answer in answers[:2]] == ["real", "real"]
+        assert await desk.told(desk.scan("NOBODYKNOWS", person="o2")) == "real"
+
+    run(chained, act)
+    assert journal_size(chained.house) == (3, 0)
+
+
+def test_a_repeat_gets_its_verdict_though_no_place_to_wait_is_left(
+    chained: Wire, brand: Brand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def act(desk: Desk) -> None:
+        assert await desk.told(desk.scan("NOBODYKNOWS", person="o1")) == "real"
+        monkeypatch.setattr(line_module, "ASKING_MAX", 0)
+        assert await desk.told(desk.scan("NOBODYKNOWS", person="o1")) == "real"
+        assert await desk.told(desk.scan("NOBODYKNOWS", person="o2")) == "503"
+
+    run(chained, act)
+
+
+def test_a_thread_that_cannot_be_started_costs_only_the_verdict_that_needs_it(
+    chained: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_more(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def act(desk: Desk) -> None:
+        answers = [desk.scan(code) for code in ("GENUINE0001", "NOBODYKNOWS", "COPIED99999")]
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", no_more)
+            assert [await desk.told(answer) for answer in answers] == ["real", "503", "503"]
+
+    run(chained, act)
+    assert journal_size(chained.house) == (3, 0)
+
+
+def test_with_success_when_undecided_nothing_is_answered_that_is_not_on_the_disk(
+    chained: Wire, brand: Brand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = chained.house.path.read_text().replace("[verifier]\n", '[verifier]\non_undecided = "success"\n')
+    chained.house.path.write_text(text)
+    house = load_settings(chained.house.path)
+    monkeypatch.setattr(line_module, "ASKING_MAX", 1)
+    monkeypatch.setattr(line_module, "BUDGET_S", 0.0)
+    brand.open.clear()
+
+    async def act(desk: Desk) -> None:
+        late, beyond = desk.scan("NOBODYKNOWS", person="o1"), desk.scan("NOBODYKNOWS", person="o2")
+        for answer, status, rows in ((beyond, 200, 1), (late, 503, 1)):
+            given = await answer
+            assert isinstance(given, HttpAnswer)
+            assert (given.status, given.body) == (status, b"success" if status == 200 else b"try again")
+            assert journal_size(house) == (rows, 0)
+        brand.open.set()
+
+    run(replace(chained, house=house), act)
+    assert journal_size(house) == (2, 0)
+
+
+def test_whatever_breaks_in_a_group_leaves_nobody_without_an_answer(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async def act(desk: Desk) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(Callback, "look_up_all", broken)
+            assert [await desk.told(answer) for answer in (desk.scan(), desk.scan("COPIED99999"))] == ["503", "503"]
+        assert await desk.told(desk.scan()) == "real"
+
+    run(wire, act)
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_one_scan_that_cannot_be_answered_costs_the_others_of_its_group_nothing(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reply = Receiver._reply
+
+    def breaking(receiver: Receiver, opened: Any, entry: Any) -> Any:
+        if opened.event.ext_info == "COPIED99999":
+            raise ZeroDivisionError
+        return reply(receiver, opened, entry)
+
+    monkeypatch.setattr(Receiver, "_reply", breaking)
+
+    async def act(desk: Desk) -> None:
+        answers = [desk.scan(code) for code in ("GENUINE0001", "COPIED99999", "PRINTED0003")]
+        assert [await desk.told(answer) for answer in answers] == ["real", "503", "not_active"]
+
+    run(wire, act)
+
+
+def test_bodies_have_an_end_too(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_module, "LINE_MAX_BYTES", 1000)
+
+    async def act(desk: Desk) -> None:
+        push = scan_push(keys=wire.keys())
+        large = desk.join(replace(push, body=push.body.ljust(1000)))
+        assert await desk.told(desk.scan(person="o2")) == "503"
+        assert await desk.told(large) == "real"
+        assert await desk.told(desk.scan(person="o3")) == "real"
+
+    run(wire, act)
+
+
+def test_a_line_that_closes_stores_what_verifiers_still_bring(chained: Wire, brand: Brand) -> None:
+    brand.open.clear()
+
+    async def act(desk: Desk) -> None:
+        answer = desk.scan("NOBODYKNOWS")
+        await asyncio.to_thread(wait_for, lambda: brand.asked, "the verifier is asked")
+        closing = asyncio.create_task(desk.line.close())
+        brand.open.set()
+        await closing
+        assert journal_size(chained.house) == (1, 0)
+        assert await desk.told(answer) == "real"
 
     run(chained, act)
 

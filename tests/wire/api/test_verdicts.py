@@ -69,7 +69,7 @@ def test_a_question_without_a_verdict_is_recorded_and_answered_when_it_comes_aga
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(SqliteRegistry, "look_up", broken)
+        patched.setattr(SqliteRegistry, "look_up_all", broken)
         response = api("POST", "/verdicts", QUESTION)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "2")
     assert api.get("/scans")["items"][0]["reason"] == "undecided"
