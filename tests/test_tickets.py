@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -191,11 +191,11 @@ def test_what_no_code_can_be_is_not_looked_for(service: Service, ext_info: str) 
 
 
 def test_a_scan_without_a_verdict_binds_nothing(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    def undecided(*_: object, **__: object) -> Verdict:
-        raise Undecided("nobody knows")
+    def undecided(_judge: object, questions: Sequence[Question]) -> list[Undecided]:
+        return [Undecided("nobody knows") for _ in questions]
 
     with monkeypatch.context() as patched:
-        patched.setattr(type(service.judge), "judge", undecided)
+        patched.setattr(type(service.judge), "judge_at_once", undecided)
         with pytest.raises(Undecided):
             scan(service)
     assert told(bind(service)) is Unbound.NOT_SCANNED

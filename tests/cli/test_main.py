@@ -15,6 +15,7 @@ COMMANDS = [
     "albums",
     "apikeys",
     "batches",
+    "bench",
     "catalog",
     "codes",
     "demo",
