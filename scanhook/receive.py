@@ -120,7 +120,9 @@ class Receiver:
         return self.asked(found) if isinstance(found, Pending) else found
 
     def judged_all(self, pushes: Sequence[Opened]) -> list[Judged | Pending | Unasked | ScanhookError]:
-        """Judge pushes, as far as nobody need be waited for who is not the storage: all look-ups at once.
+        """Judge scans, as far as nobody need be waited for who is not the storage, and store other events.
+
+        All scans are looked up at once; so are all events, which are stored in one transaction.
 
         :returns: for each what :meth:`settle` takes, or :meth:`asked`; or the error that stands in its place.
         """
@@ -130,8 +132,9 @@ class Receiver:
         ]
         questions = [question_of(scan) for scan in scans if scan is not None]
         found = iter(self.judge.judge_at_once(questions) if questions else ())
+        noted = iter(self._noted([push for push, scan in zip(pushes, scans, strict=True) if scan is None]))
         return [
-            self._noted(push) if scan is None else _judged(push, scan, next(found))
+            next(noted) if scan is None else _judged(push, scan, next(found))
             for push, scan in zip(pushes, scans, strict=True)
         ]
 
@@ -186,10 +189,6 @@ class Receiver:
     def undecided(self, opened: Opened, error: ScanhookError) -> Answer | ScanhookError:
         """Return what a push is answered that gets no verdict now, or the error that stands in its place."""
         self.meter.pushed(opened.event.event, "undecided", 1)
-        return self.put_off(opened, error)
-
-    def put_off(self, opened: Opened, error: ScanhookError) -> Answer | ScanhookError:
-        """Return what :meth:`undecided` does, of a push that is still on its way: what becomes of it is counted."""
         if not self.success_when_undecided or not isinstance(opened.event, ScanProductCallback):
             return error
         self.meter.warned(opened.account.name, f"answered `success` without a verdict: {error}")
@@ -249,22 +248,32 @@ class Receiver:
         except StorageError as error:
             self.meter.warned(scan.account, f"a verdict that came late could not be stored: {error}")
 
-    def _noted(self, opened: Opened) -> Unasked | ScanhookError:
+    def _noted(self, pushes: Sequence[Opened]) -> list[Unasked | ScanhookError]:
+        if not pushes:
+            return []
         try:
-            self._note(opened)
+            outcomes = ["success" if first else "repeated" for first in self.journal.note_all(self._notes(pushes))]
+            found: Unasked | ScanhookError = Unasked(answer=_SUCCESS)
         except StorageError as error:
-            self.meter.pushed(opened.event.event, "undecided", 1)
-            return error
-        return Unasked(answer=_SUCCESS)
+            outcomes, found = ["undecided"] * len(pushes), error
+        for push, outcome in zip(pushes, outcomes, strict=True):
+            self.meter.pushed(push.event.event, outcome, 1)
+        return [found] * len(pushes)
 
-    def _note(self, opened: Opened) -> None:
+    def _notes(self, pushes: Sequence[Opened]) -> list[Noted]:
+        events = [(push.account.name, push.event) for push in pushes]
+        look_ups = self.registry.look_up_all(
+            [(account, event.key_standard, event.key_str, event.ext_info) for account, event in events]
+        )
+        return [self._note(push, look_up.tag) for push, look_up in zip(pushes, look_ups, strict=True)]
+
+    def _note(self, opened: Opened, tag: bytes | None) -> Noted:
         account, event = opened.account, opened.event
-        look_up = self.registry.look_up(account.name, event.key_standard, event.key_str, event.ext_info)
         code = (event.key_standard, event.key_str, event.ext_info)
         # WeChat's review system is the sender of a review, and no person.
         person = None if isinstance(event, ReviewResult) else self.pepper.person(event.from_user_name)
         said = {field.name: getattr(event, field.name) for field in fields(event) if field.name not in _HEAD_FIELDS}
-        noted = Noted(
+        return Noted(
             identity=self.pepper.identity(identity(event)),
             received_at=opened.at,
             account=account.name,
@@ -273,12 +282,10 @@ class Receiver:
             key_standard=event.key_standard,
             key_str=event.key_str,
             person=person,
-            tag=look_up.tag or self.pepper.stray_tag(account.name, *code),
+            tag=tag or self.pepper.stray_tag(account.name, *code),
             fields=said,
             openid=event.from_user_name if self.keep_openid and person else None,
         )
-        first = self.journal.note(noted)
-        self.meter.pushed(event.event, "success" if first else "repeated", 1)
 
     def _sealed(self, reply: bytes, opened: Opened) -> Answer:
         push = opened.push

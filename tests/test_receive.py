@@ -2,19 +2,21 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import apsw
 import pytest
 
 from scanhook.clock import FixedClock
 from scanhook.envelope import AesKey, Format, Keyring, Mode
 from scanhook.errors import NotAuthentic, StorageError, Undecided, VerifierFailed
 from scanhook.journal import JournalStore, erase_person
+from scanhook.journal.sqlite import SqliteJournal
 from scanhook.message import CodeResult
-from scanhook.receive import Account, Answer, Meter, Receiver
-from scanhook.registry import Reason
+from scanhook.receive import Account, Answer, Judged, Meter, Opened, Receiver, Unasked
+from scanhook.registry import LookUp, Reason, RegistryStore
 from scanhook.sandbox import Push, open_answer
 from scanhook.settings import House, load_settings
 from scanhook.verdict import Finding, Judge, Link, Question
@@ -88,6 +90,12 @@ class Desk:
 
     def scan(self, ext_info: str = "GENUINE0001", *, at: int = NOW, **changed: object) -> str:
         return self.verdict(scan_push(ext_info, keys=self.keys, at=at, **changed))
+
+    def opened(self, ext_info: str, **changed: object) -> Opened:
+        push = scan_push(ext_info, keys=self.keys, at=NOW, **changed)
+        opened = self.receiver.opened(self.account, push.query.encode(), push.body)
+        assert isinstance(opened, Opened)
+        return opened
 
     def verdict(self, push: Push) -> str:
         opened = self.open(self.receive(push))
@@ -379,10 +387,98 @@ def test_an_event_that_cannot_be_stored_is_not_answered_and_counted(
     def full(*_: object, **__: object) -> None:
         raise StorageError("the disk is full")
 
-    monkeypatch.setattr(type(desk.journal), "note", full)
+    monkeypatch.setattr(type(desk.journal), "note_all", full)
     with pytest.raises(StorageError, match="the disk is full"):
         desk.scan(Event="user_scan_product")
     assert desk.told.pushed == [("user_scan_product", "undecided")]
+
+
+def visits(desk: Desk, count: int) -> list[Opened]:
+    """Return visits of a product's page, by one person each."""
+    return [desk.opened("GENUINE0001", FromUserName=f"o{n}", Event="user_scan_product") for n in range(count)]
+
+
+@pytest.fixture
+def begun(desk: Desk) -> Iterator[list[str]]:
+    """Note every transaction that this thread begins in the journal, or tries to."""
+    seen: list[str] = []
+
+    def trace(_cursor: object, statement: str, _bindings: object) -> bool:
+        if statement.startswith("BEGIN"):
+            seen.append(statement)
+        return True
+
+    assert isinstance(desk.journal, SqliteJournal)
+    connection = desk.journal.database.connection
+    connection.exec_trace = trace
+    yield seen
+    connection.exec_trace = None
+
+
+def test_the_events_of_a_group_are_looked_up_at_once_and_make_one_transaction(
+    desk: Desk, begun: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    look_up_all = type(desk.receiver.registry).look_up_all
+
+    def looking(registry: RegistryStore, asked: Sequence[tuple[str, str, str, str]]) -> list[LookUp]:
+        sizes.append(len(asked))
+        return look_up_all(registry, asked)
+
+    monkeypatch.setattr(type(desk.receiver.registry), "look_up_all", looking)
+    found = desk.receiver.judged_all(visits(desk, 8))
+
+    assert [type(one) for one in found] == [Unasked] * 8
+    assert (sizes, begun) == ([8], ["BEGIN IMMEDIATE"])
+    assert desk.told.pushed == [("user_scan_product", "success")] * 8
+
+
+def test_scans_and_other_events_of_a_group_keep_their_places(desk: Desk, house: House) -> None:
+    visit, again = (desk.opened("PRINTED0003", Event="user_scan_product") for _ in range(2))
+    enter = desk.opened("PRINTED0003", Event="user_scan_product_enter_session")
+    pushes = [visit, desk.opened("GENUINE0001"), enter, again, desk.opened("COPIED99999", FromUserName="o2")]
+    found = desk.receiver.judged_all(pushes)
+
+    assert [type(one) for one in found] == [Unasked, Judged, Unasked, Unasked, Judged]
+    assert [one.opened for one in found if isinstance(one, Judged)] == [pushes[1], pushes[4]]
+    assert [one.verdict.reason for one in found if isinstance(one, Judged) and one.verdict] == [
+        "active",
+        "unknown_code",
+    ]
+    assert desk.told.pushed == [
+        ("user_scan_product", "success"),
+        ("user_scan_product_enter_session", "success"),
+        ("user_scan_product", "repeated"),
+    ]
+    assert rows(house, "SELECT event FROM events ORDER BY id") == [
+        ("user_scan_product",),
+        ("user_scan_product_enter_session",),
+    ]
+
+
+def test_a_group_without_other_events_leaves_the_journal_alone(desk: Desk, begun: list[str]) -> None:
+    (found,) = desk.receiver.judged_all([desk.opened("GENUINE0001")])
+    assert isinstance(found, Judged)
+    assert begun == []
+
+
+def test_behind_a_journal_that_somebody_holds_a_group_of_events_waits_once(
+    desk: Desk, house: House, begun: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scanhook.storage.sqlite_connection.BUSY_WAIT_S", 0.02)
+    group = visits(desk, 8)
+    held = apsw.Connection(str(house.base / "data" / "journal.db"))
+    held.execute("BEGIN IMMEDIATE")
+    found = desk.receiver.judged_all(group)
+    held.execute("ROLLBACK")
+    held.close()
+
+    assert begun == ["BEGIN IMMEDIATE"]
+    assert [type(one) for one in found] == [StorageError] * 8
+    assert desk.told.pushed == [("user_scan_product", "undecided")] * 8
+    assert journal_size(house) == (0, 0)
+    assert [type(one) for one in desk.receiver.judged_all(group)] == [Unasked] * 8
+    assert desk.told.pushed[8:] == [("user_scan_product", "success")] * 8
 
 
 def break_journal(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from scanhook.errors import StorageError
 from scanhook.journal.entry import Entry, Noted, Recorded, Scan
-from scanhook.journal.postgres_storing import Stored, store_event, store_scans
+from scanhook.journal.postgres_storing import Stored, store_events, store_scans
 from scanhook.journal.postgres_tables import PostgresTables
 from scanhook.journal.sql_counts import SqlCounts
 from scanhook.journal.sql_events import SqlEvents
@@ -76,9 +76,15 @@ class PostgresJournal(SqlReading, SqlCounts, SqlEvents, SqlPeople):
 
     def note(self, event: Noted) -> bool:
         """Store another event once."""
-        return self.database.retrying(
-            lambda within_s: store_event(self.database, event, within_s=within_s), within_s=SCAN_S
-        )
+        return self.note_all([event])[0]
+
+    def note_all(self, events: Sequence[Noted]) -> list[bool]:
+        """Store other events in one transaction, and once more where the connection was lost, as :meth:`record_all`."""
+
+        def store(within_s: float) -> list[bool]:
+            return store_events(self.database, events, within_s=within_s)
+
+        return self.database.retrying(store, within_s=SCAN_S) if events else []
 
     def probe(self) -> None:
         """Write to the database, and read the tables' standing."""

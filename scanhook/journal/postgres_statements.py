@@ -1,11 +1,12 @@
-"""What PostgreSQL is told when a scan is stored: each statement touches one table, and finds its rows by their keys.
+"""What PostgreSQL is told when scans and other events are stored.
 
-So each can be run where the tables are spread over several machines: scans and events by identity, the others by tag.
+Each statement touches one table, and finds its rows by their keys. So each can be run where the tables are spread over
+several machines: scans and events by identity, the others by tag.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from scanhook.journal.sql_storing import DECISION, EVENT_ROW, FIND, SCAN_ROW
 from scanhook.storage.postgres.columns import Blobs, Column, Texts, Whole
@@ -13,11 +14,12 @@ from scanhook.storage.postgres.connection import translated
 
 __all__ = [
     "ADD",
-    "ADD_EVENT",
+    "ADD_EVENTS",
     "ADD_SCANNERS",
     "COMPLETE",
     "COUNT",
     "ENTER",
+    "EVENT_KINDS",
     "FIND_LOCKED",
     "RESETS",
     "SCAN_KINDS",
@@ -41,15 +43,21 @@ def _unnested(kinds: Iterable[type[Column]]) -> str:
     return f"unnest({', '.join(f'${place}::{kind.type}' for place, kind in enumerate(kinds, 1))})"
 
 
-SCAN_KINDS = tuple(_KIND_OF.get(name, Texts) for name in SCAN_ROW)
-# Numbers are drawn in the order of arrival, and rows are added in that of their keys.
-ADD = f"""
-INSERT INTO scans (id, {", ".join(SCAN_ROW)})
+def _adding(table: str, row: Sequence[str], kinds: Iterable[type[Column]]) -> bytes:
+    # Numbers are drawn in the order of arrival, and rows are added in that of their keys.
+    return f"""
+INSERT INTO {table} (id, {", ".join(row)})
 SELECT drawn.* FROM (
-  SELECT nextval('scans_id_seq'), given.* FROM {_unnested(SCAN_KINDS)} AS given ({", ".join(SCAN_ROW)})
+  SELECT nextval('{table}_id_seq'), given.* FROM {_unnested(kinds)} AS given ({", ".join(row)})
 ) AS drawn ORDER BY identity
 ON CONFLICT (identity) DO NOTHING RETURNING identity, id
 """.encode()
+
+
+SCAN_KINDS = tuple(_KIND_OF.get(name, Texts) for name in SCAN_ROW)
+EVENT_KINDS = tuple(_KIND_OF.get(name, Texts) for name in EVENT_ROW)
+ADD = _adding("scans", SCAN_ROW, SCAN_KINDS)
+ADD_EVENTS = _adding("events", EVENT_ROW, EVENT_KINDS)
 FIND_LOCKED = translated(f"{FIND} FOR UPDATE")
 COMPLETE = translated(f"UPDATE scans SET {', '.join(f'{name} = ?' for name in DECISION)} WHERE identity = ?")
 RESETS = b"SELECT tag, max(through) FROM resets WHERE tag = ANY($1::bytea[]) GROUP BY tag"
@@ -63,7 +71,3 @@ ON CONFLICT (tag) DO UPDATE SET
   scans = tallies.scans + excluded.scans, persons = tallies.persons + excluded.persons,
   first_at = least(tallies.first_at, excluded.first_at), last_at = greatest(tallies.last_at, excluded.last_at)
 """.encode()
-ADD_EVENT = translated(
-    f"INSERT INTO events ({', '.join(EVENT_ROW)}) VALUES ({', '.join('?' * len(EVENT_ROW))}) "
-    "ON CONFLICT (identity) DO NOTHING"
-)

@@ -19,11 +19,12 @@ import psycopg
 from scanhook.journal.entry import UNDECIDED, Entry, Noted, Scan
 from scanhook.journal.postgres_statements import (
     ADD,
-    ADD_EVENT,
+    ADD_EVENTS,
     ADD_SCANNERS,
     COMPLETE,
     COUNT,
     ENTER,
+    EVENT_KINDS,
     FIND_LOCKED,
     RESETS,
     SCAN_KINDS,
@@ -32,12 +33,12 @@ from scanhook.journal.postgres_statements import (
 from scanhook.journal.postgres_tables import PostgresTables, drawing_key
 from scanhook.journal.sql_rows import entry_of
 from scanhook.journal.sql_storing import asked_of, decision_of, event_row, facts_of, new_entry
-from scanhook.storage.postgres.columns import Blobs, Whole
+from scanhook.storage.postgres.columns import Blobs, Column, Whole
 from scanhook.storage.postgres.connection import PostgresConnection
 from scanhook.storage.postgres.database import LOCK_CLASS, ROOMS
 from scanhook.verdict import Verdict
 
-__all__ = ["Stored", "store_event", "store_scans"]
+__all__ = ["Stored", "store_events", "store_scans"]
 
 _LOCK_WAIT = "1s"
 """What is not had by then will be had when WeChat asks again; whoever waits longer only makes it worse."""
@@ -105,13 +106,18 @@ def store_scans(
         return _store_new(database, session.connection, given) or _store_any(database, session.connection, given)
 
 
-def store_event(database: PostgresTables, event: Noted, *, within_s: float) -> bool:
-    """Store another event, as :func:`store_scans` does; tells whether it is the first time that it came."""
+def store_events(database: PostgresTables, events: Sequence[Noted], *, within_s: float) -> list[bool]:
+    """Store other events, as :func:`store_scans` does; tells of each whether it is the first time that it came."""
+    places: dict[bytes, int] = {}
+    for place, event in enumerate(events):
+        places.setdefault(event.identity, place)
+    columns = _columns(EVENT_KINDS, [event_row(events[place]) for place in places.values()])
     with database.session(within_s=within_s) as session, _rolled_back(session.connection):
         with _entered(database, session.connection, "events"):
-            added = session.connection.execute(ADD_EVENT, event_row(event), prepare=True)
+            added = session.connection.execute(ADD_EVENTS, columns, prepare=True)
         session.connection.execute("COMMIT")
-        return bool(added.rowcount)
+    first = {places[identity] for identity, _ in added.fetchall()}
+    return [place in first for place in range(len(events))]
 
 
 def _store_new(database: PostgresTables, connection: PostgresConnection, given: list[_Given]) -> list[Stored]:
@@ -211,8 +217,11 @@ def _rounds(given: list[_Given]) -> Iterator[dict[int, _Given]]:
 
 def _add(connection: PostgresConnection, given: Iterable[_Given]) -> psycopg.Cursor[Any]:
     rows = [(*one.facts, *one.decision, one.asked) for one in given]
-    columns = [kind(column) for kind, column in zip(SCAN_KINDS, zip(*rows, strict=True), strict=True)]
-    return connection.execute(ADD, columns, prepare=True)
+    return connection.execute(ADD, _columns(SCAN_KINDS, rows), prepare=True)
+
+
+def _columns(kinds: Iterable[type[Column]], rows: Iterable[tuple[Any, ...]]) -> list[Column]:
+    return [kind(column) for kind, column in zip(kinds, zip(*rows, strict=True), strict=True)]
 
 
 def _find(connection: PostgresConnection, identities: list[bytes]) -> dict[bytes, tuple[Any, ...]]:

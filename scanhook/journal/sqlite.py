@@ -15,7 +15,7 @@ from scanhook.journal.sql_rows import entry_of
 from scanhook.journal.sql_storing import EVENT_ROW, RECALL, event_row
 from scanhook.journal.sqlite_file import JournalFile
 from scanhook.journal.sqlite_storing import store_scans
-from scanhook.storage import Pepper, rows_of
+from scanhook.storage import Pepper, SqliteConnection, rows_of
 from scanhook.verdict import Verdict
 
 __all__ = ["SqliteJournal"]
@@ -58,12 +58,21 @@ class SqliteJournal(SqlReading, SqlCounts, SqlEvents, SqlPeople):
 
     def note(self, event: Noted) -> bool:
         """Store another event once."""
+        return self.note_all([event])[0]
+
+    def note_all(self, events: Sequence[Noted]) -> list[bool]:
+        """Store other events in one transaction: the lock and the disk are waited for once."""
+        if not events:
+            return []
         with self.database.writing() as connection:
-            connection.execute(_ADD_EVENT, event_row(event))
-            if not connection.changes():
-                return False
-            self.database.fresh_number(connection, "events")
-            return True
+            return [self._add_event(connection, event) for event in events]
+
+    def _add_event(self, connection: SqliteConnection, event: Noted) -> bool:
+        connection.execute(_ADD_EVENT, event_row(event))
+        if not connection.changes():
+            return False
+        self.database.fresh_number(connection, "events")
+        return True
 
     def probe(self) -> None:
         """Write to the journal, and read its pepper."""

@@ -39,7 +39,13 @@ class JournalStore(PeopleStore, Protocol):
         """
 
     def note(self, event: Noted) -> bool:
-        """Store another event, durably; tells whether it is the first time that it came."""
+        """Store another event, as :meth:`note_all` does."""
+
+    def note_all(self, events: Sequence[Noted]) -> list[bool]:
+        """Store other events, durably, all in one transaction: either all are on the disk, or none.
+
+        :returns: for each, in their order, whether it is the first time that it came.
+        """
 
     def events(self, event: str, *, after: int) -> EventPage:
         """Look through the next events, in the order of arrival, for those of one kind.

@@ -28,7 +28,7 @@ _KEEPALIVE_S = 75  # longer than a proxy keeps its own (nginx: 60 s), so that it
 
 
 def run(house: House, *, bind: str, workers: int, ready: Callable[[], None] = lambda: None) -> None:
-    """Serve until a signal comes: TERM and INT stop gracefully. A housekeeper runs beside the workers.
+    """Serve until a signal comes: TERM stops gracefully, INT at once. A housekeeper runs beside the workers.
 
     :param bind: HOST:PORT.
     :param ready: called once the port is open.

@@ -27,6 +27,7 @@ _QUIET_S = 0.5
 _HALF_S = 5.0
 """So long the rest of a request is waited for: WeChat itself waits no longer for the answer."""
 _GARBAGE_OBJECTS = 20_000
+_STOPS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
 
 
 class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -41,8 +42,13 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         # A process that was just forked has the handlers of the master, which only takes note of a signal; and uvloop
         # hears none before it runs. A worker that is stopped as it begins would go on, until it is killed with pushes
         # in its hands.
-        for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
+        master: Any = signal.getsignal(signal.SIGTERM)
+        for number in _STOPS:
             signal.signal(number, _leave)
+        noted = master.__self__.SIG_QUEUE  # our own copy of it, and what came for us since the fork
+        while not noted.empty():
+            if noted.get() in _STOPS:
+                _leave()
         super().init_process()
 
     def init_signals(self) -> None:
@@ -61,8 +67,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     def run(self) -> None:
         """Serve until told to stop."""
         # What a push makes is given back as soon as it is answered; only what goes round in circles is left to the
-        # collector, which else would walk through every module that is loaded, some ten times a second.
-        gc.collect()
+        # collector, which else would run some ten times a second.
         gc.freeze()
         gc.set_threshold(_GARBAGE_OBJECTS)
         super().run()
@@ -95,8 +100,13 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             listening.close()  # whoever comes now is refused at once, and does not wait for nobody
         while True:
             for line in list(self._lines):
-                if line.is_idle():
-                    line.transport.close()
+                try:
+                    if line.is_idle():
+                        line.transport.close()
+                except Exception:
+                    # One that cannot be asked must not hold up the others.
+                    self._lines.discard(line)
+                    self.log.exception("a connection is left to itself while the worker stops")
             await asyncio.sleep(_TURN_S)
 
 
@@ -128,9 +138,9 @@ class _Line(ASGIProtocol):  # type: ignore[misc]
             task.add_done_callback(self._let_go)
 
     def _let_go(self, _: object = None) -> None:
-        # The parser holds us and we the parser, and it is written in C and unknown to the garbage collector: else each
-        # connection would leave some 11 KiB behind for ever.
-        self._callback_parser = self._current_request = None
+        # All three hold us and we them: the garbage collector would have to find that, which runs rarely here, and does
+        # not see into gunicorn_h1c's parser, written in C: each connection would leave some 11 KiB behind for ever.
+        self._callback_parser = self._current_request = self._body_receiver = None
 
     def _will_close(self, *told: Any) -> bool:
         return self.worker.is_stopping or bool(super()._will_close(*told))
@@ -145,7 +155,7 @@ class _Line(ASGIProtocol):  # type: ignore[misc]
 
     def _has_unread(self) -> bool:
         """Tell whether something has come since the event loop last looked: closing now would throw it away."""
-        with suppress(OSError):
+        with suppress(OSError, ValueError):  # a closed socket has no number that ``ioctl`` would take
             count = fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.FIONREAD, bytes(4))
             return any(count)
         return False

@@ -1,18 +1,52 @@
-"""What every journal does for whoever follows one kind of events."""
+"""How every journal stores other events in groups, and what it does for whoever follows one kind of them."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from shutil import copytree
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
-from scanhook.journal import JournalStore, Noted, open_journal
+from scanhook.errors import StorageError
+from scanhook.journal import JournalStore, KeptEvent, Noted, open_journal
 from scanhook.journal import sql_events as engine
-from scanhook.storage import Pepper
+from scanhook.storage import Pepper, StorageUrl
 from tests.contract.engines import Place
+from tests.journal.scans import noted
 
 AT = 1_760_000_000.25
 REVIEW = "user_scan_product_verify_action"
+KINDS = (REVIEW, "user_scan_product")
+RUNS = itertools.count(1)
+"""Every run has pushes of its own: making a journal for each would take longer than the test."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Came:
+    """One event of a group, by small numbers: what is alike in two of them is the same push, whatever else it says."""
+
+    push: int
+    kind: int = 0
+    person: int | None = None
+
+    def noted(self, run: int) -> Noted:
+        return noted(
+            identity=run.to_bytes(8, "big") + self.push.to_bytes(8, "big"),
+            received_at=AT + self.push,
+            event=KINDS[self.kind],
+            person=None if self.person is None else bytes([self.person]) * 16,
+            openid=None if self.person is None else f"o{self.person}",
+            fields={"region": "广州", "said": str(self.kind)} if self.kind else {},
+        )
+
+
+CAME = st.builds(Came, push=st.integers(0, 5), kind=st.integers(0, 1), person=st.none() | st.integers(0, 2))
+GROUPS = st.lists(st.lists(CAME, max_size=8), min_size=1, max_size=5)
 
 
 @pytest.fixture
@@ -22,21 +56,61 @@ def journal(place: Place, pepper: Pepper) -> Iterator[JournalStore]:
     opened.close()
 
 
+@pytest.fixture
+def one_by_one(tmp_path: Path, empty_storage: Path, pepper: Pepper) -> Iterator[JournalStore]:
+    folder = copytree(empty_storage, tmp_path / "one by one")
+    opened = open_journal(StorageUrl(engine="sqlite", folder=folder), pepper=pepper)
+    yield opened
+    opened.close()
+
+
+def kept(journal: JournalStore, *, after: int = 0) -> list[KeptEvent]:
+    """Return all events of both kinds behind a number, in the order of their numbers."""
+    events = [event for kind in KINDS for event in journal.events(kind, after=after).events]
+    return sorted(events, key=lambda event: event.number)
+
+
 def note(journal: JournalStore, number: int, *, event: str = REVIEW) -> None:
-    journal.note(
-        Noted(
-            identity=number.to_bytes(16, "big"),
-            received_at=AT,
-            account="main",
-            create_time=1450429257,
-            event=event,
-            key_standard="ean13",
-            key_str="6901481811083",
-            person=None,
-            tag=bytes(10),
-            fields={"result": "verify_ok", "reason_msg": ""},
-        )
+    said = {"result": "verify_ok", "reason_msg": ""}
+    journal.note_all([noted(number, event=event, person=None, fields=said)])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None)
+@given(groups=GROUPS)
+@example(groups=[[Came(push=1), Came(push=1, kind=1)]])
+@example(groups=[[Came(push=3), Came(push=2, person=1), Came(push=1)], [Came(push=4), Came(push=2), Came(push=4)]])
+def test_a_group_of_events_is_stored_as_if_each_had_come_alone(
+    journal: JournalStore, one_by_one: JournalStore, groups: list[list[Came]]
+) -> None:
+    run = next(RUNS)
+    after = [max((event.number for event in kept(store)), default=0) for store in (journal, one_by_one)]
+
+    for group in groups:
+        events = [came.noted(run) for came in group]
+        alone = [one_by_one.note_all([event])[0] for event in events]
+        assert journal.note_all(events) == alone
+
+    together, singly = (
+        [replace(event, number=0) for event in kept(store, after=first)]
+        for store, first in zip((journal, one_by_one), after, strict=True)
     )
+    assert together == singly
+
+
+def test_an_event_that_comes_twice_in_a_group_came_for_the_first_time_once(journal: JournalStore) -> None:
+    assert journal.note_all([noted(1), noted(2), noted(1), noted(1)]) == [True, True, False, False]
+    assert journal.note_all([noted(2), noted(3)]) == [False, True]
+    assert journal.note_all([]) == []
+    assert len(kept(journal)) == 3
+
+
+def test_of_a_group_that_cannot_be_stored_nothing_is(journal: JournalStore, place: Place) -> None:
+    place.journal_sql("CREATE UNIQUE INDEX one_event_of_a_product ON events (key_str)")
+    with pytest.raises(StorageError):
+        journal.note_all([noted(1, key_str="1"), noted(2, key_str="2"), noted(3, key_str="1"), noted(4, key_str="4")])
+
+    assert kept(journal) == []
+    assert journal.note_all([noted(1, key_str="1"), noted(2, key_str="2")]) == [True, True]
 
 
 def test_events_of_a_kind_come_in_their_order(journal: JournalStore) -> None:

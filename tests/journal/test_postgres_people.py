@@ -64,7 +64,7 @@ def test_a_step_of_an_erasure_has_few_statements_however_many_rows(
         [(scan(90 + number, received_at=AT + 9), given) for number, (_, given) in enumerate(scans[::2])], now=AT
     )
     for number in range(rows):
-        on_postgres.note(noted(1000 + number))
+        on_postgres.note_all([noted(1000 + number)])
 
     assert on_postgres.erase([Pseudonym(person=PERSON, replacement=REPLACEMENT, before=AT + 1)], now=AT + 4000) == rows
 
@@ -76,10 +76,10 @@ def test_identities_are_dropped_by_few_statements_however_many_they_are(
 ) -> None:
     on_postgres.record_all([(scan(number), verdict()) for number in range(40)], now=AT)
     for number in range(40):
-        on_postgres.note(noted(number))
+        on_postgres.note_all([noted(number)])
 
     on_postgres.drop_identities([PERSON], since=AT - 1)
 
     assert [on_postgres.recall(scan(number).identity) for number in (0, 39)] == [None, None]
-    assert on_postgres.note(noted(39))
+    assert on_postgres.note_all([noted(39)])[0]
     assert max(holds) <= MOST

@@ -106,7 +106,7 @@ def test_what_a_scan_waits_for_is_found_by_keys(journal: PostgresJournal, storag
     journal.record(scan(2), verdict_on_unknown(Reason.UNKNOWN_CODE, CodeResult.FAKE), now=AT)
     journal.recall(scan(2).identity)
     journal.tally(TAG)
-    journal.note(noted())
+    journal.note_all([noted()])
     journal.probe()
 
     assert len(told) > 10
@@ -123,7 +123,7 @@ def test_what_staff_ask_for_is_found_by_keys(
         journal.entries_before(3, limit=2, since=AT - 1, until=AT + 1, wanted=wanted)
         journal.counts(since=AT - 1, until=AT + 1, wanted=wanted)
     journal.record_all([(scan(number, openid="o"), verdict()) for number in range(3)], now=AT)
-    journal.note(noted())
+    journal.note_all([noted()])
     journal.events("user_scan_product", after=0)
     journal.newest_at()
     journal.newest_at(pushed=True)

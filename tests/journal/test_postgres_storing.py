@@ -88,10 +88,15 @@ def test_one_code_that_10000_persons_scan_costs_what_10000_codes_cost(on_postgre
     assert on_postgres.tally(numbered(10_001)[-10:]) == Tally(scans=1, persons=1, first_at=AT, last_at=AT)
 
 
-def test_another_event_takes_two_round_trips(on_postgres: PostgresJournal, told: Told) -> None:
-    assert on_postgres.note(noted())
+@pytest.mark.parametrize("count", [1, 64])
+def test_other_events_take_two_round_trips_whatever_their_number(
+    on_postgres: PostgresJournal, told: Told, count: int
+) -> None:
+    assert on_postgres.note_all([noted(number) for number in range(count)]) == [True] * count
 
-    assert told[1] == ["together", "alone"]
+    statements, trips = told
+    assert trips == ["together", "alone"]
+    assert [statement.split()[0] for statement in statements] == [b"BEGIN", b"SELECT", b"SELECT", b"INSERT", b"COMMIT"]
 
 
 @pytest.mark.parametrize("before", [verdict(), None], ids=["repeats", "undecided before"])
@@ -111,6 +116,7 @@ def test_scans_that_are_there_take_no_more_round_trips_the_more_there_are(
 
 def test_storing_nothing_asks_nobody(on_postgres: PostgresJournal, told: Told) -> None:
     assert on_postgres.record_all([], now=AT) == []
+    assert on_postgres.note_all([]) == []
     assert told == ([], [])
 
 
@@ -140,7 +146,19 @@ def test_workers_that_store_the_same_scans_in_any_order_neither_stop_each_other_
     agree(on_postgres)
 
 
-@pytest.mark.parametrize("store", [lambda j: j.record(scan(), verdict(), now=AT), lambda j: j.note(noted())])
+def test_workers_that_store_the_same_events_in_any_order_neither_stop_each_other_nor_store_twice(
+    on_postgres: PostgresJournal,
+) -> None:
+    events = [noted(number) for number in range(1000)]
+
+    def work(seed: int) -> int:
+        return sum(on_postgres.note_all(Random(seed).sample(events, len(events))))
+
+    with ThreadPoolExecutor(6) as threads:
+        assert sum(threads.map(work, range(6))) == 1000
+
+
+@pytest.mark.parametrize("store", [lambda j: j.record(scan(), verdict(), now=AT), lambda j: j.note_all([noted()])])
 @pytest.mark.parametrize(
     ("standing", "error", "said"),
     [
@@ -243,7 +261,7 @@ def test_scans_are_stored_although_the_connection_was_cut_meanwhile(
         other.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {OURS}".encode())
 
     assert on_postgres.record(scan(2), verdict(), now=AT).decided_now
-    assert on_postgres.note(noted())
+    assert on_postgres.note_all([noted()]) == [True]
 
 
 def test_scans_whose_commit_was_done_but_not_answered_are_counted_once(

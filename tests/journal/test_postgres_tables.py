@@ -99,12 +99,12 @@ def test_another_database_of_the_server_has_its_own_numbers(on_postgres: Postgre
 def test_nobody_reads_on_behind_an_event_that_is_just_being_stored(
     on_postgres: PostgresJournal, storage: StorageUrl
 ) -> None:
-    on_postgres.note(noted(1))
+    on_postgres.note_all([noted(1)])
     kind = "user_scan_product_verify_action"
     looked = on_postgres.events(kind, after=0).looked
     assert looked == 1
     with under_way(storage, "events") as other:
-        on_postgres.note(noted(2))
+        on_postgres.note_all([noted(2)])
 
         page = on_postgres.events(kind, after=looked)
         assert (page.events, page.looked, page.more) == ((), 1, False)

@@ -87,19 +87,21 @@ def test_no_openid_and_no_known_code_stands_in_its_files(journal: SqliteJournal,
         journal.record(scan(number, person=person), verdict_on_unknown(reason, None), now=AT)
     unknown_product = Verdict(code_result=None, reason=Reason.UNKNOWN_PRODUCT, verifier="registry", look_up=LookUp())
     journal.record(scan(99, person=person, stray_tag=stray_tag), unknown_product, now=AT)
-    journal.note(
-        Noted(
-            identity=bytes(16),
-            received_at=AT,
-            account="main",
-            create_time=1,
-            event="user_scan_product",
-            key_standard="ean13",
-            key_str="6900873042720",
-            person=person,
-            tag=stray_tag,
-            fields={"city": "Guangzhou"},
-        )
+    journal.note_all(
+        [
+            Noted(
+                identity=bytes(16),
+                received_at=AT,
+                account="main",
+                create_time=1,
+                event="user_scan_product",
+                key_standard="ean13",
+                key_str="6900873042720",
+                person=person,
+                tag=stray_tag,
+                fields={"city": "Guangzhou"},
+            )
+        ]
     )
 
     kept = everything_in(folder)

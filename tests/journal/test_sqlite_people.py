@@ -50,20 +50,22 @@ def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def note(journal: SqliteJournal, number: int, person: bytes, *, openid: str | None = None, at: float = AT) -> None:
-    journal.note(
-        Noted(
-            identity=number.to_bytes(16, "big"),
-            received_at=at,
-            account="main",
-            create_time=1,
-            event="user_scan_product",
-            key_standard="ean13",
-            key_str="6900873042720",
-            person=person,
-            tag=TAG,
-            fields={},
-            openid=openid,
-        )
+    journal.note_all(
+        [
+            Noted(
+                identity=number.to_bytes(16, "big"),
+                received_at=at,
+                account="main",
+                create_time=1,
+                event="user_scan_product",
+                key_standard="ean13",
+                key_str="6900873042720",
+                person=person,
+                tag=TAG,
+                fields={},
+                openid=openid,
+            )
+        ]
     )
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from shutil import copytree
 
@@ -11,7 +11,7 @@ from scanhook.journal import Scan, Tally
 from scanhook.journal.sqlite import SqliteJournal
 from scanhook.storage import Pepper
 from scanhook.verdict import Verdict
-from tests.journal.scans import AT, TAG, scan, verdict
+from tests.journal.scans import AT, TAG, noted, scan, verdict
 
 PERSONS = [number.to_bytes(16, "big") for number in range(40)]
 BEFORE = ("BEGIN IMMEDIATE", "SELECT name", "PRAGMA user_version")
@@ -26,6 +26,10 @@ def journal(tmp_path: Path, empty_storage: Path, pepper: Pepper) -> Iterator[Sql
 
 def statements(journal: SqliteJournal, scans: Sequence[tuple[Scan, Verdict | None]]) -> Counter[str]:
     """Store scans, and return what was run for them, by the beginnings of the statements."""
+    return run_by(journal, lambda: journal.record_all(scans, now=AT))
+
+
+def run_by(journal: SqliteJournal, store: Callable[[], object]) -> Counter[str]:
     seen: Counter[str] = Counter()
 
     def trace(_cursor: object, statement: str, _bindings: object) -> bool:
@@ -33,7 +37,7 @@ def statements(journal: SqliteJournal, scans: Sequence[tuple[Scan, Verdict | Non
         return True
 
     journal.database.connection.exec_trace = trace
-    journal.record_all(scans, now=AT)
+    store()
     journal.database.connection.exec_trace = None
     return seen
 
@@ -65,6 +69,24 @@ def test_whether_the_file_is_ours_is_looked_once_for_a_group(journal: SqliteJour
 
     assert [seen[statement] for statement in BEFORE] == [1, 1, 1]
     assert sum(seen.values()) == 3 + 3 * 30 + 1  # a commit behind them
+
+
+def test_a_group_of_other_events_makes_one_transaction(journal: SqliteJournal) -> None:
+    journal.note_all([noted(99)])
+
+    seen = run_by(journal, lambda: journal.note_all([noted(number) for number in range(30)]))
+
+    assert [seen[statement] for statement in BEFORE] == [1, 1, 1]
+    assert sum(seen.values()) == 3 + 30 + 1
+    assert not run_by(journal, lambda: journal.note_all([]))
+
+
+def test_where_every_event_was_deleted_a_group_is_numbered_behind_them(journal: SqliteJournal) -> None:
+    journal.database.connection.execute("INSERT INTO meta (name, value) VALUES ('last_of_events', 41)")
+
+    assert journal.note_all([noted(1), noted(2), noted(1), noted(3)]) == [True, True, False, True]
+
+    assert [event.number for event in journal.events("user_scan_product", after=0).events] == [42, 43, 44]
 
 
 def test_scans_that_are_new_are_not_read_back(journal: SqliteJournal) -> None:

@@ -93,10 +93,12 @@ def _chunk(piece: bytes) -> bytes:
 class Delivery(Try):
     """One sending of a push.
 
+    :param free_since: when its connection was made, or gave the answer before: since then it may have been closed.
     :param sent_at: when its first byte may have been sent, in seconds since 1970.
     """
 
     ending: Ending
+    free_since: float
     manner: Manner
     sent_at: float
 
@@ -106,6 +108,7 @@ class _Line:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
+        self.free_since = time.monotonic()
         self._heard = b""
 
     @property
@@ -178,6 +181,7 @@ class Lines:
 
     def give_back(self, port: int, line: _Line) -> None:
         """Let the next push have a connection."""
+        line.free_since = time.monotonic()
         self._free[port].append(line)
 
     async def close(self) -> None:
@@ -195,28 +199,34 @@ async def deliver(
     :param answered: called when the answer begins to arrive.
     """
     began_at, sent_at = time.monotonic(), time.time()
-    ending, status, body = await _deliver(push, port, manner, lines, answered)
+    free_since = began_at
+    try:
+        line = await lines.take(port, kept=manner.kept)
+    except OSError as error:
+        ending = Ending.REFUSED if isinstance(error, ConnectionRefusedError) else Ending.UNREAD
+        status, body = 0, b""
+    else:
+        free_since = min(began_at, line.free_since)
+        ending, status, stays, body = await _send(push, line, manner, answered)
+        if stays and manner.kept:
+            lines.give_back(port, line)
+        else:
+            line.close()
     return Delivery(
         status=status,
         verdict=verdict_in(body, keys=keys) if status == 200 else None,
         began_at=began_at,
         ended_at=time.monotonic(),
         ending=ending,
+        free_since=free_since,
         manner=manner,
         sent_at=sent_at,
     )
 
 
-async def _deliver(
-    push: Push, port: int, manner: Manner, lines: Lines, answered: Callable[[], None]
-) -> tuple[Ending, int, bytes]:
-    try:
-        line = await lines.take(port, kept=manner.kept)
-    except ConnectionRefusedError:
-        return Ending.REFUSED, 0, b""
-    except OSError:
-        return Ending.UNREAD, 0, b""
-    stays = False
+async def _send(
+    push: Push, line: _Line, manner: Manner, answered: Callable[[], None]
+) -> tuple[Ending, int, bool, bytes]:
     sent = False
     try:
         async with asyncio.timeout(WECHAT_WAITS_S):
@@ -225,18 +235,11 @@ async def _deliver(
                     break
                 line.write(piece)
                 sent = True
-            status, stays, body = await line.answer(answered)
-        stays = stays and manner.kept
-        return Ending.ANSWERED, status, body
+            return Ending.ANSWERED, *await line.answer(answered)
     except TimeoutError:
-        return Ending.LATE, 0, b""
+        return Ending.LATE, 0, False, b""
     except (OSError, EOFError):
-        return (await _ending(line) if sent else Ending.IDLE), 0, b""
-    finally:
-        if stays:
-            lines.give_back(port, line)
-        else:
-            line.close()
+        return (await _ending(line) if sent else Ending.IDLE), 0, False, b""
 
 
 async def _ending(line: _Line) -> Ending:

@@ -55,7 +55,7 @@ class Fate:
     def excuses(self, visit: Visit) -> bool:
         """Tell whether each try of a visit that was not answered met with a death."""
         return all(
-            any(made.began_at <= ended and made.ended_at >= began for began, ended in self.windows)
+            any(made.free_since <= ended and made.ended_at >= began for began, ended in self.windows)
             for made in visit.deliveries
             if made.ending is not Ending.ANSWERED
         )
