@@ -74,10 +74,6 @@ class PostgresJournal(SqlReading, SqlCounts, SqlEvents, SqlPeople):
             for entry, repeated, decided_now in stored
         ]
 
-    def note(self, event: Noted) -> bool:
-        """Store another event once."""
-        return self.note_all([event])[0]
-
     def note_all(self, events: Sequence[Noted]) -> list[bool]:
         """Store other events in one transaction, and once more where the connection was lost, as :meth:`record_all`."""
 

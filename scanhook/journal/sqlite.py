@@ -56,10 +56,6 @@ class SqliteJournal(SqlReading, SqlCounts, SqlEvents, SqlPeople):
             for entry, repeated, decided_now in stored
         ]
 
-    def note(self, event: Noted) -> bool:
-        """Store another event once."""
-        return self.note_all([event])[0]
-
     def note_all(self, events: Sequence[Noted]) -> list[bool]:
         """Store other events in one transaction: the lock and the disk are waited for once."""
         if not events:

@@ -38,9 +38,6 @@ class JournalStore(PeopleStore, Protocol):
         :returns: what became of each, in their order.
         """
 
-    def note(self, event: Noted) -> bool:
-        """Store another event, as :meth:`note_all` does."""
-
     def note_all(self, events: Sequence[Noted]) -> list[bool]:
         """Store other events, durably, all in one transaction: either all are on the disk, or none.
 

@@ -30,7 +30,7 @@ def found(journal: Any, *, quick: bool = False) -> list[str]:
 
 def test_what_was_recorded_agrees_with_itself(journal: JournalStore) -> None:
     journal.record(scan(3), None, now=AT)
-    journal.note(noted())
+    journal.note_all([noted()])
 
     assert found(journal) == []
 

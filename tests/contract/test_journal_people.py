@@ -79,20 +79,22 @@ class Shop:
 
     def note(self, openid: str | None, *, at: float = AT) -> None:
         self.scanned += 1
-        self.journal.note(
-            Noted(
-                identity=self.scanned.to_bytes(16, "big"),
-                received_at=at,
-                account="main",
-                create_time=1,
-                event="user_scan_product",
-                key_standard="ean13",
-                key_str="6900873042720",
-                person=None if openid is None else self.pepper.person(openid),
-                tag=TAG,
-                fields={"city": "广州"},
-                openid=openid,
-            )
+        self.journal.note_all(
+            [
+                Noted(
+                    identity=self.scanned.to_bytes(16, "big"),
+                    received_at=at,
+                    account="main",
+                    create_time=1,
+                    event="user_scan_product",
+                    key_standard="ean13",
+                    key_str="6900873042720",
+                    person=None if openid is None else self.pepper.person(openid),
+                    tag=TAG,
+                    fields={"city": "广州"},
+                    openid=openid,
+                )
+            ]
         )
 
     def erase(self, openid: str = OPENID, *, at: float = AT + DAY, **more: Any) -> int:

@@ -274,8 +274,8 @@ def noted(number: int = 1) -> Noted:
 
 
 def test_another_event_is_kept_field_by_field(journal: JournalStore, place: Place) -> None:
-    assert journal.note(noted())
-    assert journal.note(replace(noted(2), person=None))
+    assert journal.note_all([noted()])[0]
+    assert journal.note_all([replace(noted(2), person=None)])[0]
 
     kept = place.journal_sql(
         "SELECT received_at, account, create_time, event, key_standard, key_str, person, tag, fields FROM events "
@@ -287,7 +287,11 @@ def test_another_event_is_kept_field_by_field(journal: JournalStore, place: Plac
 
 
 def test_another_event_that_comes_again_is_kept_once(journal: JournalStore, place: Place) -> None:
-    assert [journal.note(noted()), journal.note(noted()), journal.note(noted(2))] == [True, False, True]
+    assert [journal.note_all([noted()])[0], journal.note_all([noted()])[0], journal.note_all([noted(2)])[0]] == [
+        True,
+        False,
+        True,
+    ]
     assert place.journal_sql("SELECT count(*) FROM events") == [(2,)]
 
 

@@ -77,8 +77,8 @@ def _fill_journal(journal: JournalStore, pepper: Pepper, folder: Path) -> None:
     )
     journal.reset_counts([TAG], who="li", why="a trade fair", now=AT + 1)
     journal.record(scan(5, person=OTHER, source="call centre"), verdict(), now=AT + 2)
-    journal.note(noted(1, fields={"region": "广州"}))
-    journal.note(noted(2, event="user_scan_product_verify_action", person=None, openid="oOther"))
+    journal.note_all([noted(1, fields={"region": "广州"})])
+    journal.note_all([noted(2, event="user_scan_product_verify_action", person=None, openid="oOther")])
     journal.record(scan(6, person=pepper.person(ERASED)), verdict(), now=AT)
     erase_person(
         journal, ERASED, pepper=pepper, erasures=folder / "erasures", now=AT + 3, random=lambda size: b"\x77" * size
