@@ -108,6 +108,10 @@ class _Master(Arbiter):  # type: ignore[misc]
         super().manage_workers()
         self.app.beside.tend()
 
+    def reload(self) -> None:
+        self.log.warning("The workers are exchanged; settings are not read again: restart the service for that")
+        super().reload()
+
 
 def _forget_worker(_server: object, worker: Any) -> None:
     from prometheus_client import multiprocess  # noqa: PLC0415  (loaded with the application)
