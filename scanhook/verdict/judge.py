@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from scanhook.errors import ScanhookError, Undecided
+from scanhook.errors import ScanhookError, StorageError, Undecided
 from scanhook.registry import LookUp, Reason
 from scanhook.verdict.aside import Aside
 from scanhook.verdict.verifier import Finding, GroupVerifier, Question, Verdict, Verifier
@@ -79,13 +79,16 @@ class Judge:
             return [self._go_on(question, self._chain[: self._at_once], None) for question in questions]
         link, rest = self._chain[0], self._chain[1 : self._at_once]
         try:
-            findings = self._group.verify_all(questions)
+            findings = list(self._group.verify_all(questions))
             verdicts = [_heard(link, finding, None) for finding in findings]
-        except ScanhookError as error:
+        except StorageError as error:
             return [_failed(link, error) for _ in questions]
         except Exception:  # noqa: BLE001
             # Whichever question it breaks on, the others must not be left without their verdicts.
             return [self._go_on(question, self._chain[: self._at_once], None) for question in questions]
+        if len(verdicts) != len(questions):  # nobody knows which belongs to which
+            why = f"{link.name}: the verifier answered {len(questions)} questions with {len(verdicts)} findings"
+            return [Undecided(why) for _ in questions]
         return [
             self._go_on(question, rest, verdict) if _goes_on(verdict) else verdict
             for question, verdict in zip(questions, verdicts, strict=True)

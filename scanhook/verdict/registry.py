@@ -38,12 +38,15 @@ class RegistryVerifier:
 
         :raises VerifierFailed: when the registry cannot be read, or belongs to another pepper.
         """
-        return self.verify_all([question])[0]
+        try:
+            return self.verify_all([question])[0]
+        except StorageError as error:
+            raise VerifierFailed(error.why) from error
 
     def verify_all(self, questions: Sequence[Question]) -> list[Finding]:
         """Look codes up, all in the same state of the registry.
 
-        :raises VerifierFailed: as :meth:`verify` does.
+        :raises StorageError: where :meth:`verify` raises.
         """
         asked = [
             (question.account, question.key_standard, question.key_str, question.ext_info) for question in questions
@@ -51,7 +54,7 @@ class RegistryVerifier:
         try:
             found = self._registry.look_up_all(asked)
         except StorageError as error:
-            raise VerifierFailed(f"the registry gives no answer: {error}") from error
+            raise StorageError(f"the registry gives no answer: {error}") from error
         return [
             Finding(reason=reason_of(look_up, now=question.asked_at), look_up=look_up)
             for question, look_up in zip(questions, found, strict=True)

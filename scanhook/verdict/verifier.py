@@ -77,9 +77,10 @@ class GroupVerifier(Verifier, Protocol):
     """A verifier to which many questions cost less together."""
 
     def verify_all(self, questions: Sequence[Question]) -> list[Finding]:
-        """Answer questions, in their order.
+        """Answer questions, in their order, as many as were asked.
 
-        :raises VerifierFailed: when one of them has no answer.
+        :raises StorageError: when none of them can be answered; nobody asks again, for each would wait as long.
+        :raises Exception: when one of them has no answer. Each is then asked alone, by :meth:`verify`.
         """
 
 

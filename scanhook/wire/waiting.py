@@ -2,7 +2,8 @@
 
 They go through in groups: a thread takes all that wait, looks them up in one round trip and stores them in one
 transaction, while the next group gathers. What would hold up the others of its group goes aside, into a thread of its
-own: a scan whose verdict hangs on a slow verifier, until it has one, and an event that is no scan.
+own: a scan whose verdict hangs on a slow verifier, until it has one, and an event that is no scan. A scan that finds no
+place aside goes on with a group, and is stored without a verdict.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from scanhook.message import ScanProductCallback
 from scanhook.verdict import BUDGET_S
@@ -43,7 +45,8 @@ class _Visitor:
     :ivar late: ends its waiting.
     :ivar aside: whether it has left the line.
     :ivar on_its_way: whether a thread has it: then it is counted by what becomes of it, whatever it was told meanwhile.
-    :ivar given_up: whether it was told to come again before, and counted by that: then no thread takes it any more.
+    :ivar given_up: whether it was told to come again before that: then no thread takes it any more.
+    :ivar hanging: what a verifier is to be asked; ``None``: none need be.
     """
 
     taken: Taken
@@ -52,11 +55,34 @@ class _Visitor:
     aside: bool = False
     on_its_way: bool = False
     given_up: bool = False
+    hanging: Hanging | None = None
 
     def set_out(self) -> bool:
         """Be taken by a thread, unless nobody waits for it any more; under the room's lock."""
         self.on_its_way = not self.given_up and not self.answer.cancelled()
         return self.on_its_way
+
+
+class _Errand:
+    """Work that is done once, or taken back before anybody has begun it.
+
+    :param work: let go of as soon as it is begun or taken back.
+    """
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._lock = threading.Lock()
+        self._work: Callable[[], None] | None = work
+
+    def __call__(self) -> None:
+        work = self.take()
+        if work is not None:
+            work()
+
+    def take(self) -> Callable[[], None] | None:
+        """Return the work to the first who asks for it."""
+        with self._lock:
+            work, self._work = self._work, None
+        return work
 
 
 _Found = HttpAnswer | Begun | Hanging | Onward
@@ -81,6 +107,7 @@ class WaitingRoom:
         self._begun: list[tuple[Begun, _Visitor]] = []
         self._on_their_way = 0
         self._latest = 0.0
+        self._closed = False
 
     def answer(self, taken: Taken) -> asyncio.Future[HttpAnswer | Onward]:
         """Look a push up and store its scan; the answer never takes longer than ``BUDGET_S``."""
@@ -97,26 +124,36 @@ class WaitingRoom:
                 self._line.append(visitor)
             self._send_group(loop)
         else:
-            self._go_aside(loop, visitor, lambda: self._callback.look_up_all([taken])[0])
+            why = self._go_aside(loop, visitor, lambda: self._callback.look_up_all([taken])[0])
+            if why:
+                self._give_up(visitor, why)
         return visitor.answer
 
     def close(self) -> None:
         """Let what was begun come to its end."""
         self._asides.shutdown(wait=True)
         self._groups.shutdown(wait=True)
-        if self._begun:  # they came back too late to find a thread
-            self._callback.settle([push for push, _ in self._begun])
+        with self._lock:
+            self._closed = True
+            begun, self._begun = self._begun, []
+        if begun:  # they came back too late to find a thread
+            self._callback.settle([push for push, _ in begun])
 
-    def _give_up(self, visitor: _Visitor, why: str = f"the storage took longer than {BUDGET_S:.0f} s") -> None:
+    def _give_up(self, visitor: _Visitor, why: str = "") -> None:
+        """Tell a push to come again; a scan that nobody has asked a verifier about is stored without a verdict."""
         self._leave(visitor)
         if visitor.answer.cancelled():
             return
+        why = why or f"the {'verifiers' if visitor.hanging else 'storage'} took longer than {BUDGET_S:.0f} s"
         with self._lock:
             visitor.given_up = not visitor.on_its_way
-        tell = self._callback.give_up if visitor.given_up else self._callback.put_off
+        hanging = visitor.hanging if visitor.given_up else None
+        tell = self._callback.give_up if visitor.given_up and hanging is None else self._callback.put_off
         told = tell(visitor.taken, why)
         if not visitor.answer.done():
             visitor.answer.set_result(told)
+        if hanging is not None:
+            self._go_on_unasked(visitor.answer.get_loop(), visitor, hanging, why)
 
     def _hand_over(self, answers: Sequence[tuple[_Visitor, HttpAnswer | Onward]]) -> None:
         for visitor, answer in answers:
@@ -137,11 +174,13 @@ class WaitingRoom:
             self._on_their_way += goes
             waits = bool(self._line or self._begun)
         if goes:
-            try:
-                self._groups.submit(self._serve, loop)
-            except RuntimeError:  # the system has no thread left, or the service is stopping
-                self._send_away()
-        elif waits and not self._looks_again:
+            if not _handed(self._groups, self._serve):
+                self._send_away(loop)
+        elif waits:
+            self._look_later(loop)
+
+    def _look_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._looks_again:
             self._looks_again = True
             loop.call_later(BESIDE_S, self._look_again, loop)
 
@@ -149,14 +188,18 @@ class WaitingRoom:
         self._looks_again = False
         self._send_group(loop)
 
-    def _send_away(self) -> None:
+    def _send_away(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Do without a thread: tell all in line to come again, and look again for those who have been looked up."""
         with self._lock:
             self._on_their_way -= 1
             left = [] if self._on_their_way else list(self._line)
             if left:
                 self._line.clear()
+            waits = bool(self._begun) and not self._closed
         for visitor in left:
             self._give_up(visitor, "no thread is left to look it up")
+        if waits:
+            self._look_later(loop)
 
     def _is_time(self) -> bool:
         """Tell whether a group may begin beside those that are on their way."""
@@ -167,7 +210,7 @@ class WaitingRoom:
         waiting = len(self._line) + len(self._begun)
         return waiting >= BESIDE_MIN or (waiting > 0 and time.monotonic() - self._latest > BESIDE_S)
 
-    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _serve(self) -> None:
         """Let groups through, as long as it is this thread's turn."""
         more = True
         while more:
@@ -177,7 +220,7 @@ class WaitingRoom:
                 begun, self._begun = self._begun, []
                 self._latest = time.monotonic()
             try:
-                self._let_through(loop, visitors, begun)
+                self._let_through(visitors, begun)
             except Exception as error:  # noqa: BLE001  (whoever comes next must find somebody)
                 log.error("broken", status=503, why=type(error).__name__, where=last_line(error))
             with self._lock:
@@ -185,9 +228,11 @@ class WaitingRoom:
                 more = self._is_time()
                 self._on_their_way += more
 
-    def _let_through(
-        self, loop: asyncio.AbstractEventLoop, visitors: Sequence[_Visitor], begun: list[tuple[Begun, _Visitor]]
-    ) -> None:
+    def _let_through(self, visitors: Sequence[_Visitor], begun: list[tuple[Begun, _Visitor]]) -> None:
+        everybody = [*visitors, *(visitor for _, visitor in begun)]
+        if not everybody:  # all were told to come again meanwhile
+            return
+        loop = everybody[0].answer.get_loop()
         answers: list[tuple[_Visitor, HttpAnswer | Onward]] = []
         found = self._callback.look_up_all([visitor.taken for visitor in visitors]) if visitors else []
         for visitor, one in zip(visitors, found, strict=True):
@@ -203,23 +248,34 @@ class WaitingRoom:
         loop.call_soon_threadsafe(self._hand_over, answers)
 
     def _ask(self, loop: asyncio.AbstractEventLoop, visitor: _Visitor, hanging: Hanging) -> None:
-        visitor.on_its_way = False
-        self._go_aside(loop, visitor, lambda: self._callback.ask(hanging))
+        visitor.on_its_way, visitor.hanging = False, hanging
+        why = self._go_aside(loop, visitor, lambda: self._callback.ask(hanging))
+        if why:
+            self._go_on_unasked(loop, visitor, hanging, why)
 
-    def _go_aside(self, loop: asyncio.AbstractEventLoop, visitor: _Visitor, wait: Callable[[], _Found]) -> None:
-        """Let a push wait in a thread of its own; the place that it had in line is free."""
+    def _go_on_unasked(self, loop: asyncio.AbstractEventLoop, visitor: _Visitor, hanging: Hanging, why: str) -> None:
+        """Store a scan with the next group, without a verdict: its answer, if it has none yet, is what is set."""
+        begun = self._callback.unasked(hanging, why)
+        with self._lock:
+            visitor.on_its_way = True
+            self._begun.append((begun, visitor))
+        self._send_group(loop)
+
+    def _go_aside(self, loop: asyncio.AbstractEventLoop, visitor: _Visitor, wait: Callable[[], _Found]) -> str:
+        """Let a push wait in a thread of its own; the place that it had in line is free.
+
+        :returns: why it cannot; nothing if it can.
+        """
         if self._aside >= ASIDE_MAX:
-            self._give_up(visitor, f"{ASIDE_MAX} pushes stand aside already")
-            return
+            return f"{ASIDE_MAX} pushes stand aside already"
+        self._aside += 1
+        if not _handed(self._asides, partial(self._stand_aside, loop, visitor, wait)):
+            self._aside -= 1
+            return "no thread is left to wait in"
         if visitor.late is not None:
             visitor.aside = True
             self._waiting -= 1
-        self._aside += 1
-        try:
-            self._asides.submit(self._stand_aside, loop, visitor, wait)
-        except RuntimeError:  # as above
-            self._aside -= 1
-            self._give_up(visitor, "no thread is left to wait in")
+        return ""
 
     def _stand_aside(self, loop: asyncio.AbstractEventLoop, visitor: _Visitor, wait: Callable[[], _Found]) -> None:
         with self._lock:
@@ -238,3 +294,19 @@ class WaitingRoom:
             self._hand_over([(visitor, found)])
         else:
             self._leave(visitor)
+
+
+def _handed(pool: ThreadPoolExecutor, work: Callable[[], None]) -> bool:
+    """Hand work to a pool's threads.
+
+    A pool puts work in its queue before it starts a thread for it. Where that raises, another thread of the pool may
+    come upon the work all the same, later or already.
+
+    :returns: whether it is done, once, or never.
+    """
+    errand = _Errand(work)
+    try:
+        pool.submit(errand)
+    except RuntimeError:  # the system has no thread left, or the service is stopping
+        return errand.take() is None
+    return True

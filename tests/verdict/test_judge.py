@@ -29,7 +29,6 @@ from scanhook.verdict import (
     Link,
     Question,
     RegistryVerifier,
-    Unfinished,
     Verdict,
     VerifierPlug,
     verifier_from_url,
@@ -638,54 +637,3 @@ def test_judging_changes_nothing(judge: Judge, registry: SqliteRegistry) -> None
     registry.close()
 
     assert registry.database.path.read_bytes() == before
-
-
-def test_questions_that_are_asked_together_get_what_each_gets_alone(judge: Judge, registry: SqliteRegistry) -> None:
-    order(registry, "recall", "code")
-    questions = [question(ext_info) for ext_info in ("A1", "Z9", "", "A1")]
-    assert judge.judge_at_once(questions) == [judge.judge(each, late=never) for each in questions]
-    assert judge.judge_at_once([]) == []
-
-
-def test_a_registry_that_fails_leaves_every_question_undecided(
-    judge: Judge, registry: SqliteRegistry, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def gone(_asked: object) -> None:
-        raise StorageError("the disk is gone")
-
-    monkeypatch.setattr(registry, "look_up_all", gone)
-    found = judge.judge_at_once([question("A1"), question("Z9")])
-    assert [str(each) for each in found] == ["registry: the registry gives no answer: the disk is gone"] * 2
-
-
-def test_a_question_on_which_the_registry_breaks_costs_the_others_nothing(
-    judge: Judge, registry: SqliteRegistry, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    look_up_all = registry.look_up_all
-
-    def breaking(asked: Any) -> Any:
-        if any(ext_info == "BAD" for *_, ext_info in asked):
-            raise ZeroDivisionError
-        return look_up_all(asked)
-
-    monkeypatch.setattr(registry, "look_up_all", breaking)
-    good, bad = judge.judge_at_once([question("A1"), question("BAD")])
-    assert isinstance(good, Verdict)
-    assert good.code_result == "real"
-    assert isinstance(bad, Undecided)
-    assert str(bad) == "registry: the verifier broke with ZeroDivisionError"
-
-
-def test_only_what_nobody_knows_is_left_to_those_who_may_wait(registry: SqliteRegistry) -> None:
-    slow = finds(Reason.ACTIVE, waits=True)
-    judge = judge_of(RegistryVerifier(registry), slow)
-    known, unknown = judge.judge_at_once([question("A1"), question("Z9")])
-    assert isinstance(known, Verdict)
-    assert isinstance(unknown, Unfinished)
-    assert unknown.so_far is not None
-    assert unknown.so_far.reason is Reason.UNKNOWN_CODE
-    assert slow.asked == []
-    assert judge.judge_on(question("Z9"), unknown, late=never).reason is Reason.ACTIVE
-    judge.close()
-    with pytest.raises(ValueError, match="no verifier of this chain waits"):
-        judge_of(RegistryVerifier(registry)).judge_on(question("Z9"), unknown, late=never)

@@ -1,94 +1,21 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import threading
-import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from scanhook.errors import StorageError
-from scanhook.journal import JournalStore, Noted
+from scanhook.journal import JournalStore
 from scanhook.journal.sqlite import SqliteJournal
-from scanhook.receive import Meter
 from scanhook.registry.sqlite import SqliteRegistry
-from scanhook.sandbox import Push
-from scanhook.settings import load_settings
 from scanhook.wire import waiting
-from scanhook.wire.callback import Callback, HttpAnswer, Onward, Taken
-from scanhook.wire.metrics import Metrics
-from scanhook.wire.service import Service, open_service
+from scanhook.wire.callback import HttpAnswer
 from scanhook.wire.waiting import WaitingRoom
-from tests.conftest import OPENID
-from tests.serving import Brand, compose, journal_size, scan_fields, scan_push, verdict_in, wait_for
+from tests.serving import journal_size, wait_for
 from tests.wire.conftest import Wire
-
-PATIENCE_S = 30
-
-
-@dataclass(slots=True)
-class Gate:
-    """Holds up whoever comes through until it is opened, and counts them."""
-
-    opened: threading.Event = field(default_factory=threading.Event)
-    came: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
-    sizes: list[int] = field(default_factory=list)
-
-    def hold(self, size: int) -> None:
-        self.sizes.append(size)
-        self.came.release()
-        assert self.opened.wait(PATIENCE_S)
-
-    async def somebody(self) -> None:
-        """Wait until somebody stands before it."""
-        assert await asyncio.to_thread(self.came.acquire, timeout=PATIENCE_S)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
-    """A service whose storage takes its time."""
-
-    wire: Wire
-    service: Service
-    callback: Callback
-    metrics: Metrics
-
-    def counted(self) -> tuple[dict[str, int], int]:
-        """Return how many pushes were counted by their outcomes, and of how many the time was taken."""
-        text = self.metrics.exposition().decode()
-        outcomes = re.findall(r'scanhook_pushes_total{.*outcome="(\w+)"} ([0-9.]+)', text)
-        (timed,) = re.findall(r"scanhook_push_seconds_count ([0-9.]+)", text)
-        return {outcome: int(float(count)) for outcome, count in outcomes if float(count)}, int(float(timed))
-
-    def taken(self, push: Push) -> Taken:
-        account = self.callback.account()
-        assert account is not None
-        taken = self.callback.open(account, push.query.encode(), push.body)
-        assert isinstance(taken, Taken)
-        return taken
-
-    def scan(self, code: str = "GENUINE0001", *, person: str = OPENID) -> Taken:
-        return self.taken(scan_push(code, keys=self.wire.keys(), FromUserName=person))
-
-    def verdict(self, answer: HttpAnswer | Onward) -> str:
-        assert isinstance(answer, HttpAnswer)
-        assert answer.status == 200
-        return verdict_in(answer.body, keys=self.wire.keys())
-
-
-@contextmanager
-def serving_slowly(wire: Wire) -> Iterator[Waiting]:
-    metrics = Metrics()
-    service = open_service(wire.house, meter=Meter(pushed=metrics.pushed))
-    callback = Callback(service, metrics)
-    try:
-        yield Waiting(wire=wire, service=service, callback=callback, metrics=metrics)
-    finally:
-        callback.close()
+from tests.wire.waiting_room import PATIENCE_S, Gate, Waiting, no_thread_for, run, saying_success, serving_slowly
 
 
 @pytest.fixture
@@ -121,26 +48,6 @@ def looking_up(monkeypatch: pytest.MonkeyPatch) -> Gate:
 
     monkeypatch.setattr(SqliteRegistry, "look_up_all", held)
     return gate
-
-
-@pytest.fixture
-def noting(monkeypatch: pytest.MonkeyPatch) -> Gate:
-    """Hold up every event that is noted."""
-    gate, note = Gate(), SqliteJournal.note
-
-    def held(journal: SqliteJournal, event: Noted) -> bool:
-        gate.hold(1)
-        return note(journal, event)
-
-    monkeypatch.setattr(SqliteJournal, "note", held)
-    return gate
-
-
-def run(slow: Waiting, act: Callable[[WaitingRoom], Coroutine[Any, Any, None]], **given: int) -> None:
-    """Let something happen in a waiting room on an event loop of its own."""
-    room = WaitingRoom(slow.callback, **({"threads": 4} | given))
-    asyncio.run(act(room))
-    room.close()
 
 
 @pytest.mark.parametrize(
@@ -330,22 +237,81 @@ def test_who_is_told_to_come_again_in_line_is_counted_by_that_and_who_is_on_his_
     assert slow.counted() == ({"undecided": 1, "real": 1}, 2)
 
 
-def test_a_house_that_answers_success_without_a_verdict_does_so_too_when_the_time_is_over(
+def test_a_house_that_answers_success_without_a_verdict_never_does_so_for_what_is_not_on_the_disk(
     wire: Wire, storing: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(waiting, "BUDGET_S", 0.01)
-    text = wire.house.path.read_text().replace("[verifier]\n", '[verifier]\non_undecided = "success"\n')
-    wire.house.path.write_text(text)
-
-    with serving_slowly(replace(wire, house=load_settings(wire.house.path))) as slow:
+    with serving_slowly(saying_success(wire)) as slow:
 
         async def act(room: WaitingRoom) -> None:
-            answer = await room.answer(slow.scan())
-            assert isinstance(answer, HttpAnswer)
-            assert (answer.status, answer.body) == (200, b"success")
+            too_late = room.answer(slow.scan())
+            no_place = room.answer(slow.scan(person="oSecond"))
+            for answer in await asyncio.gather(no_place, too_late):
+                assert isinstance(answer, HttpAnswer)
+                assert (answer.status, answer.body) == (503, b"try again")
+            assert journal_size(slow.wire.house) == (0, 0)
             storing.opened.set()
 
-        run(slow, act)
+        run(slow, act, waiting_max=1)
+
+
+def test_threads_that_cannot_be_started_leave_the_count_of_groups_right(
+    slow: Waiting, looking_up: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "BESIDE_S", PATIENCE_S)
+    monkeypatch.setattr(waiting, "BESIDE_MIN", 1)
+
+    async def act(room: WaitingRoom) -> None:
+        answers = [room.answer(slow.scan(person="oFirst"))]
+        await looking_up.somebody()
+        with no_thread_for("scan"):
+            answers += [room.answer(slow.scan(person=f"oVisitor{number}")) for number in range(3)]
+        assert room._on_their_way == 1
+        looking_up.opened.set()
+        assert [slow.verdict(answer) for answer in await asyncio.gather(*answers)] == ["real"] * 4
+
+    room = run(slow, act)
+    assert looking_up.sizes == [1, 3]
+    assert room._on_their_way == 0
+
+
+def test_without_any_thread_pushes_are_told_to_come_again_and_are_looked_up_no_more(
+    slow: Waiting, looking_up: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
+    looking_up.opened.set()
+
+    async def act(room: WaitingRoom) -> None:
+        with no_thread_for("scan"):
+            answers = [await room.answer(slow.scan(person=f"o{number}")) for number in range(2)]
+        assert [answer.status for answer in answers if isinstance(answer, HttpAnswer)] == [503, 503]
+        assert slow.counted() == ({"undecided": 2}, 2)
+        assert slow.verdict(await room.answer(slow.scan(person="oThird"))) == "real"
+
+    room = run(slow, act)
+    assert 'why="no thread is left to look it up"' in caplog.text
+    assert looking_up.sizes == [1]
+    assert (room._on_their_way, room._waiting) == (0, 0)
+
+
+def test_a_loop_that_is_gone_takes_nothing_from_the_next(
+    slow: Waiting, storing: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "BESIDE_S", PATIENCE_S)
+    room = WaitingRoom(slow.callback, threads=4)
+
+    async def leave() -> None:
+        room.answer(slow.scan(person="oFirst"))
+        await storing.somebody()
+
+    async def come() -> None:
+        answer = room.answer(slow.scan(person="oSecond"))
+        storing.opened.set()
+        assert slow.verdict(await answer) == "real"
+
+    asyncio.run(leave())
+    asyncio.run(come())
+    room.close()
+    assert journal_size(slow.wire.house) == (2, 0)
 
 
 def test_scans_that_cannot_be_stored_are_all_told_to_come_again(slow: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -380,82 +346,3 @@ def test_who_goes_away_while_waiting_leaves_a_place(
     monkeypatch.setattr(waiting, "BESIDE_S", PATIENCE_S)
     run(slow, act, waiting_max=2)
     assert looking_up.sizes == [1, 1]
-
-
-@pytest.fixture
-def chained(wire: Wire, brand: Brand) -> Iterator[Waiting]:
-    """Return a service that asks a brand's own service for what the registry does not know."""
-    brand.asked.clear()
-    text = wire.house.path.read_text().replace(
-        '"registry://"]',
-        f'"registry://", "{brand.url}"]\nsecret = "{"QUJD" * 8}"\nallow_private_addresses = true',
-    )
-    wire.house.path.write_text(text)
-    with serving_slowly(replace(wire, house=load_settings(wire.house.path))) as running:
-        yield running
-        brand.open.set()
-
-
-def test_a_slow_verifier_holds_up_nobody_else(chained: Waiting, brand: Brand) -> None:
-    brand.open.clear()
-
-    async def act(room: WaitingRoom) -> None:
-        hanging = [room.answer(chained.scan("NOBODYKNOWS", person=f"o{number}")) for number in range(3)]
-        await asyncio.to_thread(wait_for, lambda: len(brand.asked) == 3, "the brand is asked")
-        scan = room.answer(chained.scan())  # the three have left the line, and hold none of its two places
-        assert chained.verdict(await scan) == "real"
-        assert not any(answer.done() for answer in hanging)
-        assert journal_size(chained.wire.house) == (1, 0)
-        brand.open.set()
-        assert [chained.verdict(answer) for answer in await asyncio.gather(*hanging)] == ["real"] * 3
-
-    run(chained, act, waiting_max=3)
-    assert journal_size(chained.wire.house) == (4, 0)
-
-
-def test_only_so_many_stand_aside(chained: Waiting, brand: Brand, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "ASIDE_MAX", 2)
-    brand.open.clear()
-
-    async def act(room: WaitingRoom) -> None:
-        answers = [room.answer(chained.scan("NOBODYKNOWS", person=f"o{number}")) for number in range(3)]
-        told = await answers[2]
-        assert isinstance(told, HttpAnswer)
-        assert told.status == 503
-        brand.open.set()
-        assert [chained.verdict(answer) for answer in await asyncio.gather(*answers[:2])] == ["real"] * 2
-
-    run(chained, act)
-    assert journal_size(chained.wire.house) == (2, 0)
-
-
-def test_a_verdict_that_comes_when_nobody_waits_any_more_is_stored(chained: Waiting, brand: Brand) -> None:
-    brand.open.clear()
-
-    async def act(room: WaitingRoom) -> None:
-        answer = room.answer(chained.scan("NOBODYKNOWS"))
-        await asyncio.to_thread(wait_for, lambda: len(brand.asked) == 1, "the brand is asked")
-        answer.cancel()
-
-    room = WaitingRoom(chained.callback, threads=4)
-    asyncio.run(act(room))
-    brand.open.set()
-    room.close()
-    assert journal_size(chained.wire.house) == (1, 0)
-
-
-def test_an_event_that_is_no_scan_holds_up_no_group(slow: Waiting, noting: Gate) -> None:
-    at = int(time.time())
-    fields = scan_fields("GENUINE0001", at=at, Event="user_scan_product_enter_session", NeedAntiFake=None)
-
-    async def act(room: WaitingRoom) -> None:
-        event = room.answer(slow.taken(compose(fields, keys=slow.wire.keys(), at=at)))
-        await noting.somebody()
-        assert slow.verdict(await room.answer(slow.scan())) == "real"
-        assert not event.done()
-        noting.opened.set()
-        noted = await event
-        assert isinstance(noted, HttpAnswer)
-        assert noted.body == b"success"
-
-    run(slow, act)
