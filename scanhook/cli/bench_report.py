@@ -66,8 +66,19 @@ class Report:
 
     @property
     def good(self) -> bool:
-        """Whether scans were answered, and every promise was kept."""
-        return self.answered > 0 and self.checked.clean
+        """Whether scans were answered, at a given rate all that were due, and every promise was kept."""
+        served = self.answered > 0 if self.order.rate is None else self.answered == self.due
+        return served and self.checked.clean
+
+    @property
+    def due(self) -> int:
+        """How many pushes were to be answered: those that never left count along."""
+        return len(self.answers) + self.run.unsent
+
+    @property
+    def not_served(self) -> int:
+        """How many of them got no verdict, and have no latency: those told 503, failed, late and never sent."""
+        return self.due - self.answered
 
     @property
     def answered(self) -> int:
@@ -146,6 +157,9 @@ def _as_json(report: Report) -> dict[str, object]:
         if latencies
         else None,
         "answers": report.verdicts,
+        "due": report.due,
+        "not_served": report.not_served,
+        "note": _not_served(report) or None,
         "refused": report.refused,
         "errors": report.errors,
         "connections_most": run.lines,
@@ -183,6 +197,7 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         ("scans/s", f"{report.scans_per_s:,.0f}"),
         ("latency, ms", _took(report.latencies)),
         ("answers", _counts(report.verdicts)),
+        ("not served", f"{report.not_served:,} of {report.due:,} due, a 503 counts"),
         ("refused (503)", f"{report.refused:,}"),
         ("errors", _counts({name: count for name, count in report.errors.items() if count}).replace("_", " ") or "0"),
         ("processor/scan", f"service {service}  generator {generator}"),
@@ -228,6 +243,8 @@ def _words(report: Report) -> list[str]:
         words.append("Nothing was answered: the log of `scanhook serve` says why.")
     if not report.checked.clean:
         words.append(f"A promise was broken. {_first_wrong(report)}Please report this with the table.")
+    if not_served := _not_served(report):
+        words.append(not_served)
     if report.order.rate is None:
         words.append("In a closed loop who sends waits for who answers: what a stall does to consumers, --rate shows.")
     else:
@@ -240,6 +257,16 @@ def _words(report: Report) -> list[str]:
         words.append("The processor time is scanhook's own; PostgreSQL's is not in it.")
     words.append(f"Who scanned shared the {cores()} processors with the service; the check counts the warm-up, too.")
     return words
+
+
+def _not_served(report: Report) -> str:
+    if not report.not_served:
+        return ""
+    end = "." if report.order.rate is None else ", and with --rate that is a failure."
+    return (
+        f"{report.not_served:,} of {report.due:,} scans got no verdict (a 503 is none) and have no latency:"
+        f" the percentiles are of the others only{end}"
+    )
 
 
 def _first_wrong(report: Report) -> str:

@@ -26,9 +26,10 @@ _STEP_PAGES = 4_000
 _LONG_PAGES = 16_000
 """A log that is that long (64 MiB) was never at rest, and is begun anew while writers are held up."""
 _ENDLESS_PAGES = 65_536
-"""From here on (256 MiB) commits copy, if the thread fails."""
+"""From here on (256 MiB) commits copy, if the thread fails, and writers are held up for more than a little."""
 _LITTLE_PAGES = 100
-_ROUNDS_MAX = 4
+"""Writers are held up for so many pages at most (400 KiB), and what came while the last so many were copied."""
+_ROUNDS_MAX = 8
 _END_WAIT_S = 0.01
 _END_SLEEP_S = 0.0002
 
@@ -92,14 +93,7 @@ class Checkpoints:
         with self._alone, self._telling(), closing(open_file(self._path)) as connection:
             connection.set_busy_handler(_patience())
             with suppress(apsw.BusyError):
-                pages, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-                for _ in range(_ROUNDS_MAX):
-                    before, copied = copied, connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)[1]
-                    if copied - before < _LITTLE_PAGES:
-                        break
-                # Where nothing came meanwhile, who writes next begins the log anew. Under constant writing something is
-                # always left, and writers are held up for that: about as long as by another commit.
-                if pages >= _LONG_PAGES:
+                if _nearly_all_copied(connection):
                     with self._turn:
                         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
 
@@ -113,6 +107,26 @@ class Checkpoints:
         except StorageError as error:
             self._failed = True
             _log.warning("the write-ahead log grows until it can be copied: %s", error)
+
+
+def _nearly_all_copied(connection: apsw.Connection) -> bool:
+    """Copy; return whether the log is to be begun anew by us, and writers held up for it.
+
+    Where nothing came meanwhile, who writes next begins the log anew. Under constant writing something is always left.
+    Beginning anew copies that, and waits for the disk twice: for the log, and for the file. Writers wait meanwhile: for
+    ``_LITTLE_PAGES`` about as long as for another commit. If more is left, because the disk is slow or somebody reads
+    an old state, the log grows until the next step. At worst, from ``_ENDLESS_PAGES`` on, writers wait for what was
+    written during one round of copying, and never for what a reader has kept from being copied.
+    """
+    copied, last = 0, 0
+    for _ in range(_ROUNDS_MAX):
+        before = copied
+        pages, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        last = copied - before
+        if last < _LITTLE_PAGES:
+            break
+    is_little = pages - copied < _LITTLE_PAGES and (last < _LITTLE_PAGES or pages >= _ENDLESS_PAGES)
+    return pages >= _LONG_PAGES and is_little
 
 
 def _patience() -> Callable[[int], bool]:

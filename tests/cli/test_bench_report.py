@@ -61,6 +61,7 @@ def test_one_table_of_80_columns_says_everything(report: Report, capsys: pytest.
         "scans/s",
         "latency, ms",
         "answers",
+        "not served",
         "refused (503)",
         "errors",
         "processor/scan",
@@ -74,6 +75,7 @@ def test_one_table_of_80_columns_says_everything(report: Report, capsys: pytest.
         " 497 ",
         "p50 497.0  p90 895.0  p99 985.0  p99.9 994.0  max 994.0",
         "real 800  fake 94  not_active 100",
+        "13 of 1,007 due, a 503 counts",
         "other status 1  line cut 2  no answer in time 1  unsent 7",
         "service 250 µs  generator 50 µs",
         "81 MB",
@@ -81,6 +83,8 @@ def test_one_table_of_80_columns_says_everything(report: Report, capsys: pytest.
         "sent 1,100  of them repeats 20",
         "answered 1,096  stored 1,078",
         "lost 0  doubled 0  wrong verdicts 0",
+        "13 of 1,007 scans got no verdict (a 503 is none) and have no latency: ",
+        "the percentiles are of the others only, and with --rate that is a failure.",
         "Latency counts from the moment at which a scan was due.",
         "Who scanned shared the 2 processors with the service",
     ):
@@ -93,6 +97,8 @@ def test_the_same_for_programs(report: Report, capsys: pytest.CaptureFixture[str
     assert said["scans_per_s"] == 497.0
     assert said["latency_ms"] == {"p50": 497.0, "p90": 895.0, "p99": 985.0, "p999": 994.0, "highest": 994.0}
     assert said["answers"] == {"real": 800, "fake": 94, "not_active": 100}
+    assert (said["due"], said["not_served"]) == (1007, 13)
+    assert str(said["note"]).startswith("13 of 1,007 scans got no verdict")
     assert said["refused"] == 2
     assert said["errors"] == {"other_status": 1, "line_cut": 2, "no_answer_in_time": 1, "unsent": 7}
     assert said["processor_us"] == {"service": 250.0, "generator": 50.0}
@@ -106,14 +112,53 @@ def test_the_same_for_programs(report: Report, capsys: pytest.CaptureFixture[str
         "doubled": 0,
         "wrong": 0,
     }
-    assert said["good"] is True
+    assert said["good"] is False
     show(report, as_json=True)
     assert '"loop": "open"' in capsys.readouterr().out
 
 
+def served(report: Report, **order: object) -> Report:
+    """Return the same where all that was due got a verdict."""
+    run = replace(report.run, statuses=array("H", [200] * 1000), unsent=0)
+    changed = replace(report.order, **order)  # type: ignore[arg-type]  # what the tests below say
+    return replace(report, run=run, order=changed, answers=[REAL] * 1000)
+
+
+def test_who_serves_all_that_was_due_is_good(report: Report, capsys: pytest.CaptureFixture[str]) -> None:
+    report = served(report)
+
+    show(report, as_json=False)
+
+    said = capsys.readouterr().out
+    assert report.good
+    assert " 0 of 1,000 due" in said
+    assert "no latency" not in said
+    assert bench_report._as_json(report)["note"] is None
+
+
+@pytest.mark.parametrize(
+    ("status", "unsent"),
+    [(503, 0), (500, 0), (LOST_LINE, 0), (OVERDUE, 0), (200, 1)],
+    ids=["told 503", "failed", "cut", "late", "never sent"],
+)
+@pytest.mark.parametrize("rate", [500.0, None])
+def test_at_a_given_rate_one_scan_without_a_verdict_is_a_failure(
+    report: Report, rate: float | None, status: int, unsent: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = served(report, rate=rate)
+    run = replace(report.run, statuses=array("H", [200] * 999 + [status]), unsent=unsent)
+    report = replace(report, run=run, answers=[*[REAL] * 999, None if status != 200 else REAL])
+
+    show(report, as_json=False)
+
+    assert report.good == (rate is None)
+    assert "1 of 1,00" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("fault", ["lost", "doubled", "wrong"])
 def test_a_broken_promise_is_told(report: Report, fault: str, capsys: pytest.CaptureFixture[str]) -> None:
-    report = replace(report, checked=replace(CLEAN, **{fault: 1}), answers=["it is empty", *report.answers[1:]])
+    report = replace(served(report, rate=None), checked=replace(CLEAN, **{fault: 1}))
+    report = replace(report, answers=["it is empty", *report.answers[1:]])
 
     show(report, as_json=False)
 

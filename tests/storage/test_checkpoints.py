@@ -3,8 +3,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from shutil import copy
 
@@ -196,6 +196,72 @@ def test_writers_are_held_up_only_to_begin_a_long_log_anew(
 
     assert turns == ["begun"] * held_up
     assert file.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)[0] < 5
+
+
+class Copying:
+    """A connection that copies; with figures (pages of the log, those of them that are copied), it only gives those."""
+
+    def __init__(self, path: Path, *, meanwhile: Callable[[], None], figures: Sequence[tuple[int, int]] = ()) -> None:
+        self._connection, self._meanwhile, self._figures = open_file(path), meanwhile, iter(figures)
+        self.modes: list[int] = []
+        self.set_busy_handler, self.close = self._connection.set_busy_handler, self._connection.close
+
+    def wal_checkpoint(self, *, mode: int) -> tuple[int, int]:
+        self.modes.append(mode)
+        done = next(self._figures, None) or self._connection.wal_checkpoint(mode=mode)
+        self._meanwhile()
+        return done
+
+
+PASSIVE, ANEW = apsw.SQLITE_CHECKPOINT_PASSIVE, apsw.SQLITE_CHECKPOINT_RESTART
+
+
+@pytest.mark.parametrize(
+    ("figures", "modes"),
+    [
+        ([(900, 900), (1100, 1100), (1199, 1199)], [PASSIVE, PASSIVE, PASSIVE, ANEW]),
+        ([(pages, pages) for pages in range(900, 2500, 200)], [PASSIVE] * 8),
+        ([(pages, pages) for pages in range(900, 3300, 300)], [PASSIVE] * 8 + [ANEW]),
+        ([(900, 700), (950, 750)], [PASSIVE, PASSIVE]),
+        ([(3000, 700), (3050, 750)], [PASSIVE, PASSIVE]),
+        ([(900, 900), (50, 50)], [PASSIVE, PASSIVE]),
+    ],
+    ids=[
+        "little came in the last round",
+        "much came in each round",
+        "much came in each round, and the log is endless",
+        "a reader keeps much from being copied",
+        "a reader keeps much from being copied, and the log is endless",
+        "somebody who wrote has begun it anew",
+    ],
+)
+def test_writers_are_held_up_only_for_the_little_that_is_left(
+    file: JournalFile, monkeypatch: pytest.MonkeyPatch, figures: list[tuple[int, int]], modes: list[int]
+) -> None:
+    copying = Copying(file.path, meanwhile=lambda: None, figures=figures)
+    monkeypatch.setattr(checkpoints, "_LONG_PAGES", 500)
+    monkeypatch.setattr(checkpoints, "_ENDLESS_PAGES", 2500)
+    monkeypatch.setattr(checkpoints, "open_file", lambda _: copying)
+
+    checkpoints.Checkpoints(file.path, turn=nullcontext())._run()
+
+    assert copying.modes == modes
+
+
+def test_writers_are_not_held_up_for_what_a_reader_has_kept_from_being_copied(
+    file: JournalFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = apsw.Connection(str(file.path))
+    reader.execute("BEGIN; SELECT count(*) FROM meta").fetchall()
+    copying = Copying(file.path, meanwhile=reader.close)  # who goes just then leaves the whole log to be copied
+    monkeypatch.setattr(checkpoints, "_STEP_PAGES", 1 << 30)
+    monkeypatch.setattr(checkpoints, "_LITTLE_PAGES", STEP)
+    write(file, 0, 3 * STEP)
+    monkeypatch.setattr(checkpoints, "open_file", lambda _: copying)
+
+    checkpoints.Checkpoints(file.path, turn=nullcontext())._run()
+
+    assert set(copying.modes) == {PASSIVE}
 
 
 def test_nothing_is_copied_while_the_log_is_cut_off(file: JournalFile, monkeypatch: pytest.MonkeyPatch) -> None:
