@@ -27,7 +27,6 @@ TIMES_THE_CAPACITY = 4
 """So many pushes at once as are served in 4 s."""
 LINES_MAX = 6000
 """More than may stand in the service's line."""
-ROUNDS = 2
 LINES_BUSY = 128
 """Enough for a group in each turn of the service's loop."""
 LINES_NEW_MAX = 1000
@@ -35,9 +34,7 @@ BEFORE = 1200
 AFTERWARDS = 200
 GROWTH_MAX_BYTES = 192 << 20
 """Each open line has its share, and may have a push and its answer in memory."""
-TOLD_WITHIN_S = 4.0
-"""Before WeChat cuts the line; the service means to be done after 3 s at most."""
-MOST = 0.95
+HANGING_MAX = 0.05
 """Other tests run on the same machine, and one turn of a service that gets a tenth of it takes long."""
 SLOWNESS_S = 1.9
 SLOW_FOR_S = 3.0
@@ -51,25 +48,23 @@ def test_more_pushes_than_can_be_served(house: House, tmp_path: Path, codes: lis
     with serving(house, tmp_path) as service:
         crowd = _crowd(service, codes)
         before, capacity = _measured(crowd)
-        watch, passages, lines = Watch.over(service), list[Passage](), int(TIMES_THE_CAPACITY * capacity)
+        watch, passages = Watch.over(service), list[Passage]()
+        lines = min(int(TIMES_THE_CAPACITY * capacity), LINES_MAX)
         with watch.looking():
-            # All lines at once, and on each the next push as soon as the last is answered. Twice as many where the
-            # machine has just become faster, and serves them all in time.
-            while 503 not in {one.status for one in passages}:
-                assert lines < 2 * LINES_MAX, "all are served, however many come"
-                lines = min(lines, LINES_MAX)
-                passages += crowd.closed(crowd.compose(ROUNDS * lines), lines=lines)
-                lines *= 2
+            passages += crowd.closed(crowd.compose(lines), lines=lines)
+            while 503 not in {one.status for one in passages} and lines < LINES_MAX:  # it has just become faster
+                lines = min(2 * lines, LINES_MAX)
+                passages += crowd.closed(crowd.compose(lines), lines=lines)
         # By itself, and at once: nobody restarts it, and nobody waits.
         afterwards = crowd.closed(crowd.compose(AFTERWARDS), lines=16)
         refused = [one.sent for one in passages if one.status == 503]
         again = crowd.closed(refused[:AFTERWARDS], lines=16)
     what = "one code" if codes == [HOT] else "many codes"
-    _tell(f"{lines // 2} at once, where {capacity:.0f}/s are served, {what}", crowd, passages, watch)
+    _tell(f"{lines} at once, where {capacity:.0f}/s are served, {what}", crowd, passages, watch)
     _settle_up(house, [*before, *passages, *afterwards])
     assert {one.status for one in [*before, *afterwards, *again]} == {200}
-    assert {one.status for one in passages} <= {0, 200, 503}
-    assert percentile((one.took_s for one in passages), MOST) < TOLD_WITHIN_S
+    assert {200, 503} <= {one.status for one in passages} <= {0, 200, 503}
+    assert _hanging(passages) <= HANGING_MAX
     _stays_alive(watch)
     check_storage(house, tmp_path)
 
@@ -92,7 +87,9 @@ def test_new_lines_are_taken_while_others_are_busy(house: House, tmp_path: Path)
     _tell("lines that are busy", busy, on_old, watch)
     _tell("new lines meanwhile, each for one push", new, on_new, watch)
     _settle_up(house, [*before, *on_old, *on_new])
-    assert {one.status for one in [*on_old, *on_new]} == {200}
+    assert {one.status for one in on_old} == {200}
+    assert {one.status for one in on_new} <= {0, 200}
+    assert _hanging(on_new) <= HANGING_MAX
     _stays_alive(watch)
 
 
@@ -126,7 +123,7 @@ def test_a_slow_verifier_holds_up_only_those_that_ask_it(house: House, tmp_path:
     _settle_up(house, [*before, *asked, *passages])
     assert {one.status for one in passages} == {200}
     assert percentile((one.took_s for one in passages), 0.9) < SLOWNESS_S / 2
-    assert percentile((one.took_s for one in asked), MOST) < TOLD_WITHIN_S
+    assert _hanging(asked) <= HANGING_MAX
     assert 503 in {one.status for one in asked}
     _stays_alive(watch)
     check_storage(house, tmp_path)
@@ -182,6 +179,11 @@ def _settle_up(house: House, passages: Sequence[Passage]) -> Reckoning:
     assert (reckoning.lost, reckoning.doubled, reckoning.wrong) == (0, 0, 0)
     assert ledger.miscounted() == {}
     return reckoning
+
+
+def _hanging(passages: Sequence[Passage]) -> float:
+    """Return the share of those that were told nothing before WeChat cut the line."""
+    return sum(one.status == 0 for one in passages) / len(passages)
 
 
 def _stays_alive(watch: Watch) -> None:
