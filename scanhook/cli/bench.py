@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 import click
 
 from scanhook.bench.figures import Reckoning, peak_rate, reckon
 from scanhook.bench.load import LINES_MAX
 from scanhook.bench.plan import Plan
-from scanhook.cli.bench_house import Site, Tell, bench_house, check_room, site_of
+from scanhook.cli.bench_house import Site, Tell, bench_house, check_room, room_bytes, site_of
+from scanhook.cli.bench_machine import Moment
 from scanhook.cli.bench_report import Order, Report, Spent, show
 from scanhook.cli.bench_sending import Sender, Sent, sending
 from scanhook.cli.bench_service import Running, free_port, running
@@ -33,6 +37,9 @@ _MARGIN = 1.5
 _RATE_MIN = 2_000
 """Pushes are made for so many a second at least, and for more where the warm-up's best moments promise more."""
 _SEED = 6
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_ROUND_S, _CODES_PER_S = 10, 20_000
+"""What everything around the measurement takes, and the import: enough for a promise in tens of seconds."""
 _STEPS = {
     **IMPORT_STEPS,
     "warm_making": "making pushes to warm up",
@@ -99,7 +106,8 @@ def bench(
     stops it, and looks for every answered scan in its journal. Your own house is not touched, and nothing stays.
 
     Without --rate each connection sends its next scan as soon as it has an answer: that finds what the machine can do.
-    With --rate scans come at fixed moments, as consumers do, and latency counts from there.
+    With --rate scans come at fixed moments, as consumers do, and latency counts from there. A scan that gets no verdict
+    then, or a machine that does not keep up, is a failure: exit code 1.
     """
     order = Order(seconds=seconds, connections=connections, rate=rate, codes=codes, one_code=one_code)
     if rate and rate * seconds > _PUSHES_MAX:
@@ -108,13 +116,49 @@ def bench(
     check_room(site, codes=codes, seconds=seconds)
     for name in [name for name in os.environ if name.upper().startswith("SCANHOOK_")]:
         del os.environ[name]  # the settings of the real house must not reach this one
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the folder goes and the service ends
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what runs in the background ignore it
-    with progress_bar(_STEPS, quiet=as_json) as tell:
+    if not as_json:
+        click.echo(_promise(site, order), err=True)
+    with _stopping(), progress_bar(_STEPS, quiet=as_json or not sys.stderr.isatty()) as tell:
         report = _measure(site, order, tell)
     show(report, as_json=as_json)
     if not report.good:
         context.exit(1)
+
+
+@contextmanager
+def _stopping() -> Iterator[None]:
+    """Let everything be cleaned up when we are told to end: the exit code is a shell's, 128 and the signal.
+
+    A shell lets what runs in the background ignore Ctrl-C, and we do not.
+    """
+    terminal = sys.stderr.isatty()
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        for each in _STOPS:
+            signal.signal(each, signal.SIG_IGN)  # whoever cleans up is not disturbed
+        if terminal and not sys.stderr.isatty():  # it was closed: nobody reads what is written there
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        sys.exit(128 + number)
+
+    for number in _STOPS:
+        signal.signal(number, stop)
+    try:
+        yield
+    except SystemExit:
+        with suppress(OSError):
+            click.echo("stopped; nothing is left behind", err=True)
+        raise
+
+
+def _promise(site: Site, order: Order) -> str:
+    """Say what a bench will do, before it begins."""
+    room = room_bytes(codes=order.codes, seconds=order.seconds) / 1e6
+    tens = round((2 * order.seconds + _ROUND_S + order.codes / _CODES_PER_S) / 10 + 0.5)
+    return (
+        f"A service of its own, with {order.codes:,} codes, is measured for {order.seconds:g} s, then deleted.\n"
+        f"It lies in {site.folder}, in a folder scanhook-bench-…, and takes up to {room:,.0f} MB.\n"
+        f"All of it takes about {tens * 10} s; Ctrl-C ends it, and nothing stays."
+    )
 
 
 def _measure(site: Site, order: Order, tell: Tell) -> Report:
@@ -141,11 +185,13 @@ def _warm_up(sender: Sender, order: Order) -> Sent:
 def _load(sender: Sender, service: Running, order: Order, warm: Sent) -> tuple[Sent, Spent]:
     rate = order.rate or max(peak_rate(warm.run.ended) * _MARGIN, _RATE_MIN)
     made = sender.make(min(max(int(rate * order.seconds), 1), _PUSHES_MAX))
-    commits, before = service.commits(), service.processor_s()
+    commits, before, begun = service.commits(), service.processor_s(), Moment.now()
     sent = sender.send(made, rate=order.rate, seconds=order.seconds)
-    after = service.processor_s()  # before it is asked for the commits, which costs it some
+    after, ended = service.processor_s(), Moment.now()  # before it is asked for the commits, which costs it some
+    processor_s = None if before is None or after is None else after - before
     spent = Spent(
-        processor_s=None if before is None or after is None else after - before,
+        processor_s=processor_s,
+        others=ended.others_since(begun, processor_s),
         commits=service.commits() - commits,
         worker_bytes=service.worker_bytes(),
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from scanhook.storage import StorageUrl
 if TYPE_CHECKING:
     from scanhook.storage.postgres.address import Address
 
-__all__ = ["Site", "Tell", "bench_house", "check_room", "site_of"]
+__all__ = ["Site", "Tell", "bench_house", "check_room", "room_bytes", "site_of"]
 
 Tell = Callable[[str, int, int | None], None]
 
@@ -34,6 +35,7 @@ _SCAN_BYTES = 1_500
 """Of a scan's row, its indexes and counts, its place in the WAL, and its line in the log."""
 _SCANS_PER_S = 10_000
 _LOOK_S = 30.0
+_PREFIX, _LOCK = "scanhook-bench-", "lock"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,12 +104,17 @@ def site_of(house: House | None, *, storage: str, workers: int | None) -> Site:
     )
 
 
+def room_bytes(*, codes: int, seconds: float) -> int:
+    """Return how much disk a bench takes at most, about."""
+    return int(_FIXED_BYTES + codes * _CODE_BYTES + seconds * _SCANS_PER_S * _SCAN_BYTES)
+
+
 def check_room(site: Site, *, codes: int, seconds: float) -> None:
     """Find out whether the disk has room for a bench.
 
     :raises Refused: when it may not.
     """
-    needed = int(_FIXED_BYTES + codes * _CODE_BYTES + seconds * _SCANS_PER_S * _SCAN_BYTES)
+    needed = room_bytes(codes=codes, seconds=seconds)
     free = shutil.disk_usage(site.folder).free
     if free < needed:
         raise Refused(
@@ -118,20 +125,21 @@ def check_room(site: Site, *, codes: int, seconds: float) -> None:
 
 @contextmanager
 def bench_house(site: Site, plan: Plan, *, bind: str, tell: Tell) -> Iterator[House]:
-    """Make a house and import its codes; when the block is left, nothing stays of it.
+    """Make a house and import its codes; when the block is left, nothing stays of it, nor of a bench that was killed.
 
     :param bind: HOST:PORT, where the service will listen.
     :param tell: is told how far the import is.
     :raises Refused: when the folder cannot be written, or the database is not empty.
     :raises StorageError: when the storage cannot be made.
     """
+    _sweep(site.folder)
     try:
-        made = tempfile.TemporaryDirectory(prefix="scanhook-bench-", dir=site.folder)
+        made = tempfile.TemporaryDirectory(prefix=_PREFIX, dir=site.folder)
     except OSError as error:
         raise Refused(
             f"{site.folder} cannot be written ({error.strerror}): run the bench as the user that the service runs as"
         ) from None
-    with made as folder, _only_for_now(site.address):
+    with made as folder, _held(Path(folder)), _only_for_now(site.address):
         new = NewHouse(
             app_id=_APP_ID,
             original_id=_ORIGINAL_ID,
@@ -145,6 +153,23 @@ def bench_house(site: Site, plan: Plan, *, bind: str, tell: Tell) -> Iterator[Ho
         yield house
 
 
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Show that somebody works in a folder; the lock has its name only when it is held, so no sweep comes first."""
+    with (folder / f"{_LOCK}.new").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        (folder / f"{_LOCK}.new").rename(folder / _LOCK)
+        yield
+
+
+def _sweep(folder: Path) -> None:
+    """Delete the folders of benches that were killed: nobody holds their locks."""
+    for left in folder.glob(f"{_PREFIX}*"):
+        with suppress(OSError), (left / _LOCK).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left, ignore_errors=True)
+
+
 def _import(house: House, plan: Plan, file: Path, tell: Tell) -> None:
     with file.open("w", encoding="utf-8") as lines:
         lines.writelines(plan.code_file())
@@ -156,12 +181,17 @@ def _import(house: House, plan: Plan, file: Path, tell: Tell) -> None:
 
 
 def _address(storage: str) -> Address:
-    found = StorageUrl.parse(storage, base=Path.cwd()).address
-    if found is None:
+    if not storage.startswith(("postgresql:", "postgres:")):
         raise SettingsError(
             "--storage names an empty PostgreSQL database, postgresql://USER@HOST/DATABASE; on SQLite a bench makes a "
             "folder of its own beside the storage that the settings name"
         )
+    try:
+        found = StorageUrl.parse(storage, base=Path.cwd()).address
+    except SettingsError as error:
+        raise SettingsError(str(error).replace("storage.url", "--storage")) from None
+    if found is None:
+        raise SettingsError("--storage names no database")
     return found
 
 
@@ -188,7 +218,7 @@ def _only_for_now(address: Address | None) -> Iterator[None]:
         if PostgresSession(connection).value("SELECT to_regnamespace(?)", (SCHEMA,)) is not None:
             raise Refused(
                 f"{address.place} has a schema `{SCHEMA}` already: a bench takes an empty database, so that it can "
-                "drop all that it has made"
+                f"drop all that it has made. If a bench was killed there, empty it: DROP SCHEMA {SCHEMA} CASCADE"
             )
     try:
         yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -19,6 +20,21 @@ __all__ = ["Order", "Report", "Spent", "show"]
 
 _OK, _TRY_AGAIN = 200, 503
 _UNKNOWN, _NO_ANSWER = "unknown on this system", "no answer"
+_WIDTH = 80
+_KEPT_UP_SHARE = 0.95
+_LATE_S = 1.0
+_BUSY_SHARE = 0.15
+"""Of the processors: so little is used by others on every machine, and no word is lost about it."""
+_MEANINGS = (
+    "sent: all pushes, the warm-up's too; of them repeats: the same push once more, as WeChat sends it.",
+    "scans/commit: so many scans were brought to the disk at once. generator: the process that sends the scans.",
+)
+_TROUBLES = {
+    "other_status": "other status: answered with a status other than 200 and 503.",
+    "line_cut": "line cut: the service closed the connection before it had answered, as one that ends does.",
+    "no_answer_in_time": "no answer in time: none within 5 s; WeChat waits no longer.",
+    "unsent": "unsent: due, and could not leave: no connection was free, or the service was gone.",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +58,13 @@ class Spent:
     :param processor_s: of all its processes; ``None`` where the system does not tell, like ``worker_bytes``.
     :param commits: of the journal.
     :param worker_bytes: the memory of its largest worker.
+    :param others: how many processors other programs used meanwhile.
     """
 
     processor_s: float | None
     commits: int
     worker_bytes: int | None
+    others: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +86,22 @@ class Report:
     def good(self) -> bool:
         """Whether scans were answered, at a given rate all that were due, and every promise was kept."""
         served = self.answered > 0 if self.order.rate is None else self.answered == self.due
-        return served and self.checked.clean
+        return served and self.checked.clean and not self.fell_behind
+
+    @property
+    def fell_behind(self) -> bool:
+        """Whether a given rate could not be kept: scans were put off, refused or too late, and not only failed."""
+        rate, run = self.order.rate, self.run
+        if rate is None or not self.answered or self.scans_per_s >= rate * _KEPT_UP_SHARE:
+            return False
+        put_off = run.unsent or self.refused or self.errors["no_answer_in_time"]
+        return bool(put_off) or run.seconds > self.order.seconds + _LATE_S
+
+    @property
+    def others(self) -> float | None:
+        """How many processors other programs used meanwhile, if that is worth a word."""
+        others = self.spent.others
+        return others if others is not None and others >= _BUSY_SHARE * cores() else None
 
     @property
     def due(self) -> int:
@@ -138,7 +171,7 @@ def show(report: Report, *, as_json: bool) -> None:
         return show_json(_as_json(report))
     show_table(("figure", "value"), _rows(report), title=_title(report))
     for sentence in _words(report):
-        click.echo(sentence)
+        click.echo(textwrap.fill(sentence, _WIDTH, break_long_words=False, break_on_hyphens=False))
     return None
 
 
@@ -159,7 +192,8 @@ def _as_json(report: Report) -> dict[str, object]:
         "answers": report.verdicts,
         "due": report.due,
         "not_served": report.not_served,
-        "note": _not_served(report) or None,
+        "note": " ".join(filter(None, (_slow(report), _not_served(report)))) or None,
+        "kept_up": None if report.order.rate is None else not report.fell_behind,
         "refused": report.refused,
         "errors": report.errors,
         "connections_most": run.lines,
@@ -167,6 +201,7 @@ def _as_json(report: Report) -> dict[str, object]:
             "service": _rounded(report.each_us(report.spent.processor_s)),
             "generator": _rounded(report.each_us(run.processor_s)),
         },
+        "other_programs_processors": None if report.spent.others is None else round(report.spent.others, 2),
         "worker_bytes": report.spent.worker_bytes,
         "scans_per_commit": _rounded(report.scans_per_commit),
         "pushes_used_up": run.used_up,
@@ -184,8 +219,9 @@ def _title(report: Report) -> str:
     loop = "closed loop" if order.rate is None else f"open loop at {order.rate:,g} scans/s"
     scanned = "one code of" if order.one_code else "codes:"
     workers = f"{site.workers} worker{'s' if site.workers > 1 else ''}"
+    connections = f"{order.connections} connection{'s' if order.connections > 1 else ''}"
     return (
-        f"{loop}, {order.connections} connections, {report.run.seconds:.1f} s\n"
+        f"{loop}, {connections}, {report.run.seconds:.1f} s\n"
         f"{workers}, {site.engine}, {site.mode} mode, {scanned} {order.codes:,}"
     )
 
@@ -217,7 +253,7 @@ def _took(latencies: Latencies | None) -> str:
         "p99.9": latencies.p999,
         "max": latencies.highest,
     }
-    return "  ".join(f"{name} {value * 1000:.1f}" for name, value in shares.items())
+    return "  ".join(f"{name} {value * 1000:.{int(value < 1)}f}" for name, value in shares.items())
 
 
 def _counts(counts: Mapping[str, int]) -> str:
@@ -243,8 +279,8 @@ def _words(report: Report) -> list[str]:
         words.append("Nothing was answered: the log of `scanhook serve` says why.")
     if not report.checked.clean:
         words.append(f"A promise was broken. {_first_wrong(report)}Please report this with the table.")
-    if not_served := _not_served(report):
-        words.append(not_served)
+    words.extend(filter(None, (_slow(report), _not_served(report), _disturbed(report))))
+    words.extend(meaning for name, meaning in _TROUBLES.items() if report.errors[name])
     if report.order.rate is None:
         words.append("In a closed loop who sends waits for who answers: what a stall does to consumers, --rate shows.")
     else:
@@ -255,8 +291,20 @@ def _words(report: Report) -> list[str]:
         words.append("Only the registry was asked: no bench asks other verifiers of your settings.")
     if report.site.address:
         words.append("The processor time is scanhook's own; PostgreSQL's is not in it.")
-    words.append(f"Who scanned shared the {cores()} processors with the service; the check counts the warm-up, too.")
-    return words
+    words.append(f"Who scanned shared the {cores()} processors with the service.")
+    return [*words, *_MEANINGS]
+
+
+def _slow(report: Report) -> str:
+    if report.order.rate is None or not report.fell_behind:
+        return ""
+    return f"The machine did not keep up: {report.scans_per_s:,.0f} of {report.order.rate:,g} scans/s."
+
+
+def _disturbed(report: Report) -> str:
+    if report.others is None:
+        return ""
+    return f"Other programs used {report.others:.1f} of {cores()} processors: take this as a lower bound."
 
 
 def _not_served(report: Report) -> str:

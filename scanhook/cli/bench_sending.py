@@ -33,7 +33,10 @@ _PIECE = 1000
 _LOOK_S = 0.2
 _END_WAIT_S = 5.0
 _OK = 200
-_SERVE = "import sys; from scanhook.bench.load import serve; serve(int(sys.argv[1]))"
+_SERVE = (
+    "import sys; from scanhook.bench.tied import tie; tie(int(sys.argv[2]));"
+    "from scanhook.bench.load import serve; serve(int(sys.argv[1]))"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +145,7 @@ def _apart(load: Load, running: Callable[[float], None]) -> Run:
     ours, theirs = Pipe()
     with theirs:
         process = subprocess.Popen(  # noqa: S603  (a command of our own)
-            [sys.executable, "-P", "-c", _SERVE, str(theirs.fileno())],
+            [sys.executable, "-P", "-c", _SERVE, str(theirs.fileno()), str(os.getpid())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": python_path()},

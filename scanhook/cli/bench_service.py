@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -23,7 +24,9 @@ __all__ = ["Running", "free_port", "running"]
 _START_MAX_S = 30.0
 _STOP_MAX_S = 30.0
 _ASK_MAX_S = 10.0
-_LOG_SHOWN_CHARS = 2000
+_LOG_SHOWN_LINES = 12
+_ACCESS_LINE = re.compile(r'[0-9a-fA-F.:-]+ "[A-Z]+ ')
+_TIED = "import sys; from scanhook.bench.tied import run; run(int(sys.argv[1]), sys.argv[2:])"
 _PROC = Path("/proc")
 _COMMITS = "scanhook_commit_seconds_count"
 
@@ -63,7 +66,8 @@ def running(house: House, *, workers: int, port: int, environ: Mapping[str, str]
     :raises Refused: when it does not start, ends by itself, or does not stop.
     """
     log = house.base / "service.log"
-    command = [sys.executable, "-P", "-m", "scanhook", "serve", "--config", str(house.path), "--workers", str(workers)]
+    serve = [sys.executable, "-P", "-m", "scanhook", "serve", "--config", str(house.path), "--workers", str(workers)]
+    command = [sys.executable, "-P", "-c", _TIED, str(os.getpid()), *serve]  # killed with us, it must not stay
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603  (nobody else's words)
             command,
@@ -80,11 +84,11 @@ def running(house: House, *, workers: int, port: int, environ: Mapping[str, str]
         except Refused:
             if process.poll() is None:
                 raise
-            raise Refused(f"the service ended by itself; its log says:\n{_end_of(log)}") from None
+            raise Refused(f"the service ended ({_how(process.returncode)}); {_end_of(log)}") from None
     finally:
         stopped = _stop(process)
     if not stopped:
-        raise Refused(f"the service did not stop within {_STOP_MAX_S:.0f} s; its log says:\n{_end_of(log)}")
+        raise Refused(f"the service did not stop within {_STOP_MAX_S:.0f} s; {_end_of(log)}")
 
 
 def free_port() -> int:
@@ -102,7 +106,9 @@ def _wait_until_up(process: subprocess.Popen[bytes], port: int, log: Path) -> No
             _get(port, "/healthz")
             return
         time.sleep(0.02)
-    raise Refused(f"the service did not start; its log says:\n{_end_of(log)}")
+    status = process.poll()
+    how = f"it did not listen within {_START_MAX_S:.0f} s" if status is None else _how(status)
+    raise Refused(f"the service did not start ({how}); {_end_of(log)}")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> bool:
@@ -120,7 +126,17 @@ def _stop(process: subprocess.Popen[bytes]) -> bool:
 
 
 def _end_of(log: Path) -> str:
-    return log.read_text(encoding="utf-8", errors="replace")[-_LOG_SHOWN_CHARS:]
+    """Return the last lines of the log that speak of the service itself: not those of its requests."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    said = [line for line in lines if line.strip() and not _ACCESS_LINE.match(line)]
+    if not said:
+        return "its log says nothing of it"
+    return "\n".join(("its log says:", *said[-_LOG_SHOWN_LINES:]))
+
+
+def _how(status: int) -> str:
+    """Say how a process ended: ``subprocess`` counts signals below zero."""
+    return f"exit status {status}" if status >= 0 else f"signal {-status}"
 
 
 def _get(port: int, path: str) -> str:

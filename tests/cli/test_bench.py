@@ -30,7 +30,7 @@ TINY = ("--seconds", "0.2", "--connections", "2", "--codes", "20")
 @pytest.fixture(autouse=True)
 def _own_signals() -> Iterator[None]:
     """Let the bench take no signal of the tests' for its own."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -99,6 +99,27 @@ def test_a_house_that_is_named_must_be_there(tmp_path: Path) -> None:
     assert "is not there" in run("bench", "--config", tmp_path / "none.toml", code=1).stderr
 
 
+@pytest.mark.usefixtures("small")
+def test_what_will_happen_is_said_before(shop: House) -> None:
+    said = run("bench", *TINY).stderr
+
+    assert f"It lies in {shop.base}, in a folder scanhook-bench-…, and takes up to 70 MB." in said
+    assert "All of it takes about 20 s" in said
+    assert "measuring" not in said  # no bar where nobody looks
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_who_is_told_to_end_cleans_up(shop: House, monkeypatch: pytest.MonkeyPatch, number: signal.Signals) -> None:
+    before = files_of(shop)
+    monkeypatch.setattr(bench_module, "_warm_up", lambda *_: signal.raise_signal(number))
+
+    said = run("bench", *TINY, code=128 + number).stderr
+
+    assert said.endswith("stopped; nothing is left behind\n")
+    assert files_of(shop) == before
+
+
 def test_where_there_is_no_house_the_defaults_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SCANHOOK_CONFIG")
     monkeypatch.chdir(tmp_path)
@@ -145,19 +166,45 @@ def test_a_real_service_is_measured(shop: House, tmp_path: Path) -> None:
 
 
 @pytest.mark.ordeal
-def test_a_bench_that_is_stopped_leaves_nothing_behind(shop: House, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_bench_that_is_stopped_leaves_nothing_behind(shop: House, tmp_path: Path, number: signal.Signals) -> None:
     before = files_of(shop)
     with benching(tmp_path, shop, "--seconds", "60") as process:
         watched = psutil.Process(process.pid)
         wait_for(lambda: _serves(watched), "the service runs")
         children = watched.children(recursive=True)
 
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         process.communicate()
 
-    assert process.returncode == 1
+    assert process.returncode == 128 + number
     assert files_of(shop) == before
     assert [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE] == []
+
+
+@pytest.mark.ordeal
+def test_the_service_of_a_bench_that_is_killed_ends_and_the_next_bench_deletes_the_folder(
+    shop: House, tmp_path: Path
+) -> None:
+    with benching(tmp_path, shop, "--seconds", "60") as process:
+        watched = psutil.Process(process.pid)
+        wait_for(lambda: _serves(watched), "the service runs")
+        children = watched.children(recursive=True)
+
+        process.kill()
+        process.communicate()
+
+    wait_for(lambda: not any(_lives(child) for child in children), "all have ended")
+    (left,) = shop.base.glob("scanhook-bench-*")
+    with benching(tmp_path, shop, "--seconds", "0.2") as process:
+        process.communicate()
+    assert not left.exists()
+
+
+def _lives(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    return False
 
 
 def _serves(process: psutil.Process) -> bool:

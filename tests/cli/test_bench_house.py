@@ -79,9 +79,31 @@ def test_a_house_on_postgresql_is_never_written_to(house: House) -> None:
     assert (site.engine, site.folder) == ("PostgreSQL", Path(tempfile.gettempdir()))
 
 
-def test_only_a_database_is_named_as_a_storage(house: House) -> None:
-    with pytest.raises(SettingsError, match="--storage names an empty PostgreSQL database"):
-        site_of(house, storage="sqlite:///other", workers=None)
+@pytest.mark.parametrize(
+    ("storage", "words"),
+    [
+        ("sqlite:///other", "--storage names an empty PostgreSQL database"),
+        ("mysql://x", "--storage names an empty PostgreSQL database"),
+        ("postgresql://[x/y", "--storage is no URL"),
+    ],
+)
+def test_only_a_database_is_named_as_a_storage(house: House, storage: str, words: str) -> None:
+    with pytest.raises(SettingsError, match=words) as caught:
+        site_of(house, storage=storage, workers=None)
+    assert "storage.url" not in str(caught.value)
+
+
+def test_what_a_killed_bench_left_is_deleted_and_what_a_living_one_has_is_not(house: House) -> None:
+    site = site_of(house, storage="", workers=None)
+    left = house.base / "scanhook-bench-left"
+    left.mkdir()
+    (left / "lock").touch()
+    (left / "secrets").write_text("secret")
+
+    with bench_house(site, PLAN, bind=BIND, tell=lambda *_: None) as first:
+        assert not left.exists()
+        with bench_house(site, PLAN, bind=BIND, tell=lambda *_: None):
+            assert first.path.exists()
 
 
 def test_a_disk_without_room_is_refused(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

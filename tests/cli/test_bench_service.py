@@ -73,32 +73,35 @@ def test_a_service_that_is_gone_is_told() -> None:
         running_as(10).commits()
 
 
-@pytest.fixture
-def _broken(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def broken(house: House, monkeypatch: pytest.MonkeyPatch, end: str) -> None:
     """Let the service end at once."""
     program = house.base / "broken.sh"
-    program.write_text("#!/bin/sh\necho nobody gave me a disk\nexit 1\n")
+    request = '127.0.0.1 "POST /wechat/callback" 200 401 7ms'
+    program.write_text(f"#!/bin/sh\necho nobody gave me a disk\necho '{request}'\n{end}\n")
     program.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(program))
 
 
-@pytest.mark.usefixtures("_broken")
-def test_a_service_that_does_not_start_is_told_with_its_log(house: House) -> None:
+def test_a_service_that_does_not_start_is_told_with_its_log(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken(house, monkeypatch, "exit 3")
+
     with (
-        pytest.raises(Refused, match="the service did not start; its log says:\nnobody gave me a disk"),
+        pytest.raises(
+            Refused, match=r"^the service did not start \(exit status 3\); its log says:\nnobody gave me a disk$"
+        ),
         running(house, workers=1, port=free_port(), environ={}),
     ):
         raise AssertionError
 
 
-@pytest.mark.usefixtures("_broken")
 def test_a_service_that_ends_while_it_is_measured_is_told_with_its_log(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    broken(house, monkeypatch, "kill -9 $$")
     monkeypatch.setattr(bench_service, "_wait_until_up", lambda process, _port, _log: process.wait())
 
     with (
-        pytest.raises(Refused, match="the service ended by itself; its log says:\nnobody gave me a disk"),
+        pytest.raises(Refused, match=r"^the service ended \(signal 9\); its log says:\nnobody gave me a disk$"),
         running(house, workers=1, port=free_port(), environ={}) as service,
     ):
         service.commits()
