@@ -27,6 +27,10 @@ LINE_MAX_BYTES = 32 * 1024 * 1024
 """Of bodies, which anybody may send: nobody knows yet whether they are WeChat's."""
 OPENED_MAX = 256
 """So many are opened in one turn: what is not authentic costs little, and takes no place in a group."""
+GATHERING_TURNS = 32
+"""So many turns of the loop a group gathers for at most: well under a millisecond."""
+QUIET_TURNS = 3
+"""After so many turns that brought nobody it goes through, and so does one that came alone."""
 STANDING_S = 2.0
 """Whoever has stood longer is told to come again: the storage may take its part of ``BUDGET_S`` too."""
 ASKING_MAX = 256
@@ -58,6 +62,7 @@ class Line:
         self._standing: deque[_Standing] = deque()
         self._begun: list[tuple[Begun, _Future]] = []
         self._bytes = 0
+        self._seen = self._quiet = self._turns = 0
         self._asked: set[asyncio.Future[HttpAnswer | Begun]] = set()
         self._called = False
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="push")
@@ -90,6 +95,9 @@ class Line:
 
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let one group through; between two groups the loop reads, and answers what is not a push."""
+        if self._is_gathering():
+            loop.call_soon(self._serve, loop)
+            return
         self._called = False
         group: list[_Future] = []
         try:
@@ -99,6 +107,18 @@ class Line:
                 _hand_over(answer, self._callback.broken(error))
         if self._standing or self._begun:
             self._call(loop)
+
+    def _is_gathering(self) -> bool:
+        """Tell whether somebody has come a moment ago: then the next turn may bring more, and a group costs less."""
+        if self._seen < len(self._standing):
+            self._seen, self._quiet = len(self._standing), 0
+        else:
+            self._quiet += 1
+        self._turns += 1
+        if self._quiet < QUIET_TURNS and self._turns < GATHERING_TURNS and self._seen < GROUP_MAX:
+            return True
+        self._seen = self._quiet = self._turns = 0
+        return False
 
     def _let_through(self, loop: asyncio.AbstractEventLoop, group: list[_Future]) -> None:
         begun, self._begun = self._begun, []
