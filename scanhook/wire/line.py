@@ -81,11 +81,12 @@ class Line:
 
     async def close(self) -> None:
         """Let everybody through who stands in line, with what verifiers still bring."""
-        while self._asked:
-            await asyncio.wait(self._asked)
-            await asyncio.sleep(0)  # what they brought is taken in
-        while self._standing or self._begun:
-            self._serve(asyncio.get_running_loop())
+        while self._standing or self._begun or self._asked:
+            if self._standing or self._begun:
+                self._serve(asyncio.get_running_loop())
+                await asyncio.sleep(0)
+            else:
+                await asyncio.wait(self._asked)
         self._threads.shutdown(wait=False)
 
     def _call(self, loop: asyncio.AbstractEventLoop) -> None:
