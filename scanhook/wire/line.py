@@ -1,7 +1,8 @@
 """Where pushes stand in line on the event loop, and go through in groups.
 
-While a group is looked up and stored, the next one gathers: so a transaction costs one wait for the disk, however many
-share it. The line has an end, and whoever would be answered too late is told at once to come again.
+While a group is stored, in a thread, the next is opened and looked up: so a transaction costs one wait for the disk,
+however many share it, and only they wait for it. The line has an end, and whoever would be answered too late is told at
+once to come again.
 """
 
 from __future__ import annotations
@@ -66,6 +67,8 @@ class Line:
         self._asked: set[asyncio.Future[HttpAnswer | Begun]] = set()
         self._called = False
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="push")
+        self._storing = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._settling: asyncio.Future[list[HttpAnswer]] | None = None
 
     def join(self, account: Account, query: bytes, body: bytes, content_type: str) -> _Future:
         """Take a push in; its answer comes as soon as it is through."""
@@ -81,13 +84,17 @@ class Line:
 
     async def close(self) -> None:
         """Let everybody through who stands in line, with what verifiers still bring."""
-        while self._standing or self._begun or self._asked:
-            if self._standing or self._begun:
+        while self._standing or self._begun or self._asked or self._settling:
+            if self._settling:
+                await asyncio.wait([self._settling])
+                await asyncio.sleep(0)
+            elif self._standing or self._begun:
                 self._serve(asyncio.get_running_loop())
                 await asyncio.sleep(0)
             else:
                 await asyncio.wait(self._asked)
         self._threads.shutdown(wait=False)
+        self._storing.shutdown(wait=False)
 
     def _call(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._called:
@@ -100,13 +107,15 @@ class Line:
             loop.call_soon(self._serve, loop)
             return
         self._called = False
+        if self._settling and len(self._begun) >= GROUP_MAX:
+            return  # enough are to be stored next; who stands in line is served then
         group: list[_Future] = []
         try:
             self._let_through(loop, group)
         except Exception as error:  # noqa: BLE001  (whoever stands in line must get an answer)
             for answer in group:
                 _hand_over(answer, self._callback.broken(error))
-        if self._standing or self._begun:
+        if self._standing or (self._begun and not self._settling):
             self._call(loop)
 
     def _is_gathering(self) -> bool:
@@ -133,8 +142,28 @@ class Line:
                 elif left is not None:
                     _hand_over(answer, left)
         if begun:
-            for (_, answer), given in zip(begun, self._callback.settle([push for push, _ in begun]), strict=True):
-                _hand_over(answer, given)
+            self._settle(loop, begun)
+
+    def _settle(self, loop: asyncio.AbstractEventLoop, begun: list[tuple[Begun, _Future]]) -> None:
+        """Store a group beside the loop, unless one is being stored: then it goes with the next."""
+        if self._settling:
+            self._begun = begun + self._begun
+            return
+        pushes = [push for push, _ in begun]
+        try:
+            settling = loop.run_in_executor(self._storing, self._callback.settle, pushes)
+        except RuntimeError:  # the system has no thread left
+            _hand_over_all(begun, self._callback.settle(pushes))
+            return
+        self._settling = settling
+
+        def settled(answers: asyncio.Future[list[HttpAnswer]]) -> None:
+            self._settling = None
+            _hand_over_all(begun, answers.result())
+            if self._standing or self._begun:
+                self._call(loop)
+
+        settling.add_done_callback(settled)
 
     def _open_group(self, group: list[_Future]) -> tuple[list[Taken], list[_Future]]:
         taken: list[Taken] = []
@@ -193,6 +222,11 @@ class Line:
     def _give_up(self, push: Hanging, answer: _Future) -> None:
         if not answer.done():
             answer.set_result(self._callback.put_off(push, f"the verifiers took longer than {BUDGET_S:.0f} s"))
+
+
+def _hand_over_all(begun: list[tuple[Begun, _Future]], answers: list[HttpAnswer]) -> None:
+    for (_, answer), given in zip(begun, answers, strict=True):
+        _hand_over(answer, given)
 
 
 def _hand_over(answer: _Future, given: HttpAnswer | Onward) -> None:
