@@ -349,3 +349,29 @@ def test_a_verdict_that_comes_when_nobody_waits_any_more_is_stored(
 
     run(chained, act)
     assert journal_size(chained.house) == (1, 0)
+
+
+def test_the_next_group_is_looked_up_while_one_is_stored(
+    wire: Wire, sizes: dict[str, list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came, opened, record_all = threading.Event(), threading.Event(), SqliteJournal.record_all
+
+    def held(journal: SqliteJournal, scans: Any, *, now: float) -> Any:
+        came.set()
+        assert opened.wait(30)
+        return record_all(journal, scans, now=now)
+
+    monkeypatch.setattr(SqliteJournal, "record_all", held)
+
+    async def act(desk: Desk) -> None:
+        first = desk.scan(person="o1")
+        assert await asyncio.to_thread(came.wait, 30)
+        others = [desk.scan(person="o2"), desk.scan(person="o3")]
+        await asyncio.to_thread(wait_for, lambda: sizes["looked up"] == [1, 2], "the others are looked up")
+        assert not first.done()
+        opened.set()
+        assert [await desk.told(answer) for answer in (first, *others)] == ["real"] * 3
+
+    run(wire, act)
+    assert sizes["stored"] == [1, 2]
+    assert journal_size(wire.house) == (3, 0)
