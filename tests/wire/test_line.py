@@ -41,7 +41,8 @@ class Desk:
         return self.line.join(account, push.query.encode(), push.body, "")
 
     def scan(self, code: str = "GENUINE0001", *, person: str = OPENID) -> asyncio.Future[HttpAnswer | Onward]:
-        return self.join(scan_push(code, keys=self.wire.keys(), FromUserName=person))
+        # At one moment: the same scan once more is a repeat, also when a second has passed.
+        return self.join(scan_push(code, keys=self.wire.keys(), FromUserName=person, CreateTime=1447848568))
 
     async def told(self, answer: _Answers) -> str:
         """Return the verdict, or the status of an answer without one."""
