@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from scanhook.journal.entry import UNDECIDED, Entry, Noted, Scan, kept_plain
-from scanhook.journal.sql_rows import ENTRY_COLUMNS, millis
+from scanhook.journal.sql_rows import ENTRY_COLUMNS, entry_of, millis
 from scanhook.verdict import Verdict
 
 __all__ = [
@@ -107,27 +107,8 @@ def scan_row(scan: Scan, verdict: Verdict | None, now: float) -> tuple[Any, ...]
 
 def new_entry(number: int, row: tuple[Any, ...]) -> Entry:
     """Return what was just added, by its ``SCAN_ROW``: it need not be read back."""
-    return Entry(
-        number=number,
-        received_at=row[1] / 1000,
-        account=row[2],
-        create_time=row[3],
-        key_standard=row[4],
-        key_str=row[5],
-        person=row[6],
-        openid=row[7],
-        source=row[8],
-        need_anti_fake=row[9],
-        reason=str(row[10]),
-        code_result=row[11],
-        verifier=row[12],
-        decided_at=None if row[13] is None else row[13] / 1000,
-        tag=row[15],
-        batch=row[16],
-        position=row[17],
-        ext_info=row[18],
-        asked=row[19],
-    )
+    # An entry has neither identity nor product, and begins with the number.
+    return entry_of((number, *row[1:14], *row[15:]))
 
 
 def event_row(event: Noted) -> tuple[Any, ...]:

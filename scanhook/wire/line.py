@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from scanhook.receive import Account
 from scanhook.verdict import BUDGET_S
 from scanhook.wire.callback import Begun, Callback, Hanging, HttpAnswer, Onward, Taken
+from scanhook.wire.errand import handed
 
 __all__ = ["ASKING_MAX", "GROUP_MAX", "LINE_MAX", "LINE_MAX_BYTES", "Line"]
 
@@ -64,11 +64,11 @@ class Line:
         self._begun: list[tuple[Begun, _Future]] = []
         self._bytes = 0
         self._seen = self._quiet = self._turns = 0
-        self._asked: set[asyncio.Future[HttpAnswer | Begun]] = set()
+        self._asked: set[asyncio.Future[None]] = set()
         self._called = False
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="push")
         self._storing = ThreadPoolExecutor(1, thread_name_prefix="store")
-        self._settling: asyncio.Future[list[HttpAnswer]] | None = None
+        self._settling: asyncio.Future[None] | None = None
 
     def join(self, account: Account, query: bytes, body: bytes, content_type: str) -> _Future:
         """Take a push in; its answer comes as soon as it is through."""
@@ -149,21 +149,24 @@ class Line:
         if self._settling:
             self._begun = begun + self._begun
             return
-        pushes = [push for push, _ in begun]
-        try:
-            settling = loop.run_in_executor(self._storing, self._callback.settle, pushes)
-        except RuntimeError:  # the system has no thread left
-            _hand_over_all(begun, self._callback.settle(pushes))
-            return
-        self._settling = settling
+        self._settling = settling = loop.create_future()
 
-        def settled(answers: asyncio.Future[list[HttpAnswer]]) -> None:
+        def settled(answers: list[HttpAnswer]) -> None:
             self._settling = None
-            _hand_over_all(begun, answers.result())
+            settling.set_result(None)
+            for (_, answer), given in zip(begun, answers, strict=True):
+                _hand_over(answer, given)
             if self._standing or self._begun:
                 self._call(loop)
 
-        settling.add_done_callback(settled)
+        if not handed(self._storing, lambda: loop.call_soon_threadsafe(settled, self._stored(begun))):
+            settled(self._stored(begun))
+
+    def _stored(self, begun: list[tuple[Begun, _Future]]) -> list[HttpAnswer]:
+        try:
+            return self._callback.settle([push for push, _ in begun])
+        except Exception as error:  # noqa: BLE001  (whoever was looked up must get an answer)
+            return [self._callback.broken(error)] * len(begun)
 
     def _open_group(self, group: list[_Future]) -> tuple[list[Taken], list[_Future]]:
         taken: list[Taken] = []
@@ -194,39 +197,30 @@ class Line:
         """
         if len(self._asked) >= ASKING_MAX:
             return self._callback.unasked(push, f"{ASKING_MAX} pushes wait for verifiers already")
-        try:
-            asked = loop.run_in_executor(self._threads, self._callback.ask, push)
-        except RuntimeError:  # the system has no thread left, or the service is stopping
-            return self._callback.unasked(push, "no thread is left to ask a verifier")
-        self._asked.add(asked)
+        asked = loop.create_future()
         left_s = max(0.0, BUDGET_S - (time.perf_counter() - push.started))
         late = loop.call_later(left_s, self._give_up, push, answer)
-        asked.add_done_callback(self._told(loop, answer, late))
-        return None
 
-    def _told(
-        self, loop: asyncio.AbstractEventLoop, answer: _Future, late: asyncio.TimerHandle
-    ) -> Callable[[asyncio.Future[HttpAnswer | Begun]], None]:
-        def told(asked: asyncio.Future[HttpAnswer | Begun]) -> None:
+        def told(found: HttpAnswer | Begun) -> None:
             self._asked.discard(asked)
+            asked.set_result(None)
             late.cancel()
-            found = asked.result()
             if isinstance(found, Begun):  # it is stored even if nobody waits any more: whoever comes again finds it
                 self._begun.append((found, answer))
                 self._call(loop)
             else:
                 _hand_over(answer, found)
 
-        return told
+        self._asked.add(asked)
+        if not handed(self._threads, lambda: loop.call_soon_threadsafe(told, self._callback.ask(push))):
+            self._asked.discard(asked)
+            late.cancel()
+            return self._callback.unasked(push, "no thread is left to ask a verifier")
+        return None
 
     def _give_up(self, push: Hanging, answer: _Future) -> None:
         if not answer.done():
             answer.set_result(self._callback.put_off(push, f"the verifiers took longer than {BUDGET_S:.0f} s"))
-
-
-def _hand_over_all(begun: list[tuple[Begun, _Future]], answers: list[HttpAnswer]) -> None:
-    for (_, answer), given in zip(begun, answers, strict=True):
-        _hand_over(answer, given)
 
 
 def _hand_over(answer: _Future, given: HttpAnswer | Onward) -> None:

@@ -20,6 +20,7 @@ from functools import partial
 from scanhook.message import ScanProductCallback
 from scanhook.verdict import BUDGET_S
 from scanhook.wire.callback import Begun, Callback, Hanging, HttpAnswer, Onward, Taken
+from scanhook.wire.errand import handed
 from scanhook.wire.log import last_line, log
 
 __all__ = ["ASIDE_MAX", "GROUPS_MAX", "GROUP_MAX", "WAITING_MAX", "WaitingRoom"]
@@ -61,28 +62,6 @@ class _Visitor:
         """Be taken by a thread, unless nobody waits for it any more; under the room's lock."""
         self.on_its_way = not self.given_up and not self.answer.cancelled()
         return self.on_its_way
-
-
-class _Errand:
-    """Work that is done once, or taken back before anybody has begun it.
-
-    :param work: let go of as soon as it is begun or taken back.
-    """
-
-    def __init__(self, work: Callable[[], None]) -> None:
-        self._lock = threading.Lock()
-        self._work: Callable[[], None] | None = work
-
-    def __call__(self) -> None:
-        work = self.take()
-        if work is not None:
-            work()
-
-    def take(self) -> Callable[[], None] | None:
-        """Return the work to the first who asks for it."""
-        with self._lock:
-            work, self._work = self._work, None
-        return work
 
 
 _Found = HttpAnswer | Begun | Hanging | Onward
@@ -174,7 +153,7 @@ class WaitingRoom:
             self._on_their_way += goes
             waits = bool(self._line or self._begun)
         if goes:
-            if not _handed(self._groups, self._serve):
+            if not handed(self._groups, self._serve):
                 self._send_away(loop)
         elif waits:
             self._look_later(loop)
@@ -269,7 +248,7 @@ class WaitingRoom:
         if self._aside >= ASIDE_MAX:
             return f"{ASIDE_MAX} pushes stand aside already"
         self._aside += 1
-        if not _handed(self._asides, partial(self._stand_aside, loop, visitor, wait)):
+        if not handed(self._asides, partial(self._stand_aside, loop, visitor, wait)):
             self._aside -= 1
             return "no thread is left to wait in"
         if visitor.late is not None:
@@ -294,19 +273,3 @@ class WaitingRoom:
             self._hand_over([(visitor, found)])
         else:
             self._leave(visitor)
-
-
-def _handed(pool: ThreadPoolExecutor, work: Callable[[], None]) -> bool:
-    """Hand work to a pool's threads.
-
-    A pool puts work in its queue before it starts a thread for it. Where that raises, another thread of the pool may
-    come upon the work all the same, later or already.
-
-    :returns: whether it is done, once, or never.
-    """
-    errand = _Errand(work)
-    try:
-        pool.submit(errand)
-    except RuntimeError:  # the system has no thread left, or the service is stopping
-        return errand.take() is None
-    return True

@@ -6,6 +6,7 @@ from shutil import copytree
 
 import pytest
 
+from scanhook.journal import JournalStore, open_journal
 from scanhook.registry import RegistryStore, open_registry
 from scanhook.storage import Pepper, StorageUrl
 from scanhook.storage.postgres.address import Address as PostgresAddress
@@ -71,5 +72,14 @@ def registry(place: Place, pepper: Pepper) -> Iterator[RegistryStore]:
 def another(place: Place, pepper: Pepper) -> Iterator[RegistryStore]:
     """Return the same registry as another worker has it."""
     opened = open_registry(place.storage, pepper=pepper, clock=CLOCK)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def one_by_one(tmp_path: Path, empty_storage: Path, pepper: Pepper) -> Iterator[JournalStore]:
+    """Return a journal on SQLite beside the one that is tried: what comes together there comes alone here."""
+    folder = copytree(empty_storage, tmp_path / "one by one")
+    opened = open_journal(StorageUrl(engine="sqlite", folder=folder), pepper=pepper)
     yield opened
     opened.close()

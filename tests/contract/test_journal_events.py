@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
-from shutil import copytree
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -15,7 +13,7 @@ from hypothesis import strategies as st
 from scanhook.errors import StorageError
 from scanhook.journal import JournalStore, KeptEvent, Noted, open_journal
 from scanhook.journal import sql_events as engine
-from scanhook.storage import Pepper, StorageUrl
+from scanhook.storage import Pepper
 from tests.contract.engines import Place
 from tests.journal.scans import noted
 
@@ -52,14 +50,6 @@ GROUPS = st.lists(st.lists(CAME, max_size=8), min_size=1, max_size=5)
 @pytest.fixture
 def journal(place: Place, pepper: Pepper) -> Iterator[JournalStore]:
     opened = open_journal(place.storage, pepper=pepper)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def one_by_one(tmp_path: Path, empty_storage: Path, pepper: Pepper) -> Iterator[JournalStore]:
-    folder = copytree(empty_storage, tmp_path / "one by one")
-    opened = open_journal(StorageUrl(engine="sqlite", folder=folder), pepper=pepper)
     yield opened
     opened.close()
 

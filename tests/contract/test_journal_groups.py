@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
-from shutil import copytree
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -15,7 +13,7 @@ from hypothesis import strategies as st
 from scanhook.journal import JournalStore, Recorded, Scan, open_journal
 from scanhook.message import CodeResult
 from scanhook.registry import LookUp, Reason
-from scanhook.storage import Pepper, StorageUrl
+from scanhook.storage import Pepper
 from scanhook.verdict import Verdict
 from tests.contract.engines import Place
 from tests.journal.scans import AT, scan, verdict
@@ -78,14 +76,6 @@ PUSH = Step(push=0, person=0, code=0, verdict="real", asked=None, seconds=0)
 @pytest.fixture
 def in_groups(place: Place, pepper: Pepper) -> Iterator[JournalStore]:
     opened = open_journal(place.storage, pepper=pepper)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def one_by_one(tmp_path: Path, empty_storage: Path, pepper: Pepper) -> Iterator[JournalStore]:
-    folder = copytree(empty_storage, tmp_path / "one by one")
-    opened = open_journal(StorageUrl(engine="sqlite", folder=folder), pepper=pepper)
     yield opened
     opened.close()
 
