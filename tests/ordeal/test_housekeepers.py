@@ -36,9 +36,9 @@ class Keeper:
     log: Path
 
     def says(self) -> list[str]:
-        """Return what it said of itself so far."""
+        """Return what it said of itself so far; a duty that fails is done again, and nothing more is said of it."""
         said = self.log.read_text(encoding="utf-8", errors="replace")
-        return re.findall(r'event="(?:the housekeeper|housekeeping) (is at work|waits|failed)', said)
+        return re.findall(r'event="(?:the housekeeper|housekeeping) (is at work|waits|failed)\b(?!.* duty=)', said)
 
     def state(self) -> str:
         """Return the last of that."""

@@ -6,6 +6,7 @@ product any more.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
@@ -56,6 +57,8 @@ Of the sessions of login roles that we are no member of, neither ``backend_type`
 """
 
 _MAKING = 0x5CA9_4D4B
+_LEAVING_S = 1.0
+"""A server lists a connection for some moments after its client has closed it."""
 _META = f"""
 CREATE TABLE {SCHEMA}.meta (
   name  TEXT COLLATE "C" PRIMARY KEY,
@@ -231,8 +234,12 @@ def _make(connection: PostgresConnection, *, pepper: Pepper) -> None:
 
 
 def _refuse_others(connection: PostgresConnection, place: str) -> None:
-    found = PostgresSession(connection).rows(_OTHERS)
-    if found:
+    session, until = PostgresSession(connection), time.monotonic() + _LEAVING_S
+    while found := session.rows(_OTHERS):
+        if time.monotonic() < until:
+            time.sleep(_LEAVING_S / 20)
+            session.value("SELECT pg_stat_clear_snapshot()")  # or this transaction is told the same again
+            continue
         where = ", ".join(f"{host} ({count})" for host, count in found)
         raise Refused(
             f"{sum(count for _, count in found)} connections of scanhook's to {place} are open, from {where}: stop the "
