@@ -1,6 +1,6 @@
 """How a worker takes connections: a few at a time, so that those who share a port share its connections as well.
 
-The event loop's own way is to take all that wait at once; then one worker had 27 of 32 lines and the other 5.
+The event loop's own way is to take all that wait at once; then one worker had 27 of 32 lines and the other 5, or none.
 """
 
 from __future__ import annotations
@@ -15,15 +15,20 @@ from scanhook.wire.log import log
 
 __all__ = ["Listener"]
 
-_AT_ONCE = 16
-"""Fewer, and whoever comes on a new line would wait for long behind those whose lines are busy."""
+_AT_ONCE = 4
+"""So many are taken by a worker that has time: in ``_TURN_S`` another one that has time takes its share."""
+_TURN_S = 0.002
+_PER_LATE_S = 2_000
+"""A worker that is busy comes late to its turn, and takes so many more for each second: or whoever comes on a new line
+would wait for long behind those whose lines are busy."""
+_AT_MOST = 64
 _PAUSE_S = 0.1
 _TRANSIENT = frozenset({errno.ECONNABORTED, errno.EPERM, errno.EPROTO})
 """The other side has gone already, or a firewall will not have it: the next one may be taken."""
 
 
 class Listener:
-    """Takes connections from a port, a few in each turn of the loop. A worker that is busy leaves them to the others.
+    """Takes connections from a port, a few in each turn; the next turn is a moment later, for the others' sake.
 
     :param sock: it listens, and does not block.
     :param factory: makes the protocol of a connection.
@@ -39,8 +44,9 @@ class Listener:
 
     def close(self) -> None:
         """Take no more."""
-        self._loop.remove_reader(self._sock)
-        if self._pause is not None:
+        if self._pause is None:
+            self._loop.remove_reader(self._sock)
+        else:
             self._pause.cancel()
 
     async def wait_closed(self) -> None:
@@ -50,17 +56,31 @@ class Listener:
 
     def _listen(self) -> None:
         self._pause = None
-        self._loop.add_reader(self._sock, self._take)
+        self._loop.add_reader(self._sock, self._come)
 
-    def _take(self) -> None:
-        for _ in range(_AT_ONCE):
+    def _come(self) -> None:
+        """Take the first ones of those who have just come."""
+        self._loop.remove_reader(self._sock)
+        self._take(_AT_ONCE)
+
+    def _come_again(self, due: float) -> None:
+        late_s = self._loop.time() - due
+        self._take(min(_AT_MOST, _AT_ONCE + int(late_s * _PER_LATE_S)))
+
+    def _take(self, count: int) -> None:
+        """Take so many, and come again for the rest."""
+        for _ in range(count):
             try:
                 line, _address = self._sock.accept()
             except (BlockingIOError, InterruptedError):
-                return  # nobody waits any more, or another worker was faster
+                self._listen()  # nobody waits any more, or another worker was faster
+                return
             except OSError as error:
-                if error.errno not in _TRANSIENT:
-                    self._rest(error)
+                if error.errno in _TRANSIENT:
+                    continue
+                # No descriptor is left, say, and the connection that stays would be found again at once.
+                log.error("a connection cannot be taken", why=error.strerror)
+                self._pause = self._loop.call_later(_PAUSE_S, self._listen)
                 return
             line.settimeout(0)
             with suppress(OSError):  # not TCP, or gone already
@@ -68,12 +88,8 @@ class Listener:
             task = self._loop.create_task(self._serve(line))
             self._taking.add(task)
             task.add_done_callback(self._taking.discard)
-
-    def _rest(self, error: OSError) -> None:
-        """Wait a moment: no descriptor is left, say, and the connection that stays would be found again at once."""
-        log.error("a connection cannot be taken", why=error.strerror)
-        self._loop.remove_reader(self._sock)
-        self._pause = self._loop.call_later(_PAUSE_S, self._listen)
+        due = self._loop.time() + _TURN_S
+        self._pause = self._loop.call_at(due, self._come_again, due)
 
     async def _serve(self, line: socket.socket) -> None:
         try:
