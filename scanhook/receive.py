@@ -212,7 +212,7 @@ class Receiver:
     def _scan(self, account: Account, event: ScanProductCallback, now: float) -> Scan:
         code = (event.key_standard, event.key_str, event.ext_info)
         return Scan(
-            identity=self.pepper.identity(identity(event)),
+            identity=self.pepper.identity(identity(event), at=event.create_time),
             received_at=now,
             account=account.name,
             create_time=event.create_time,
@@ -274,7 +274,7 @@ class Receiver:
         person = None if isinstance(event, ReviewResult) else self.pepper.person(event.from_user_name)
         said = {field.name: getattr(event, field.name) for field in fields(event) if field.name not in _HEAD_FIELDS}
         return Noted(
-            identity=self.pepper.identity(identity(event)),
+            identity=self.pepper.identity(identity(event), at=event.create_time),
             received_at=opened.at,
             account=account.name,
             create_time=event.create_time,

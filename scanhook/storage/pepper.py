@@ -22,6 +22,8 @@ TAG_BYTES = 10
 """An 8-byte tag would call a random code genuine every two days under a flood of 10⁴ a second (antifake.md)."""
 PERSON_BYTES = 16
 _IDENTITY_BYTES = 16
+_AT_BYTES = 4
+_AT_MASK = 0xFFFF_FFFF
 _API_KEY_BYTES = 32
 _SEAL_BYTES = 32
 _TOKEN_KEY_BYTES = 32
@@ -140,9 +142,15 @@ class Pepper:
         """Return the hash by which a person is counted: 16 bytes."""
         return _finished(self._openid(), openid.encode())
 
-    def identity(self, parts: tuple[str, ...]) -> bytes:
-        """Return the hash by which a push is known: 16 bytes."""
-        return _finished(self._push(), _prefixed(*parts))
+    def identity(self, parts: tuple[str, ...], *, at: int | None = None) -> bytes:
+        """Return what a push is known by: 16 bytes.
+
+        :param at: when it was made, in seconds since 1970, if all its repeats say the same. It stands before the hash,
+            so that what comes together lies together in an index: else every scan would be written somewhere else in
+            it, and would wait for the disk once it is larger than the memory.
+        """
+        hashed = _finished(self._push(), _prefixed(*parts))
+        return hashed if at is None else (at & _AT_MASK).to_bytes(_AT_BYTES, "big") + hashed[:-_AT_BYTES]
 
     def api_key(self, presented: str) -> bytes:
         """Return the hash by which an API key is known: 32 bytes.

@@ -108,7 +108,8 @@ def _order(service: Server, passages: Sequence[Passage], trace: Path) -> Order:
     for passage in passages:
         answer = answers[passage.line]
         assert (answer.status, answer.body) == (passage.status, passage.body)
-        known_by = pepper.identity(identity(decode(read_document(passage.sent.push.message)[1])))
+        message = decode(read_document(passage.sent.push.message)[1])
+        known_by = pepper.identity(identity(message), at=message.create_time)
         outcome = "undecided" if passage.verdict is None else passage.verdict
         synced[known_by] = durable.get((known_by, outcome), answer.begun)
         if synced[known_by] >= answer.begun:

@@ -56,6 +56,11 @@ def test_the_identity_of_a_push_is_golden(pepper: Pepper) -> None:
     assert pepper.identity(parts).hex() == "1ee8e9e73bb95fb63e600823076bd4b5"
 
 
+def test_what_was_made_together_is_known_by_neighbours(pepper: Pepper) -> None:
+    assert pepper.identity(("a",), at=1434000000).hex() == "55791a80" + pepper.identity(("a",)).hex()[:24]
+    assert pepper.identity(("a",), at=1 << 32) == pepper.identity(("a",), at=0)
+
+
 def test_parts_cannot_run_into_each_other(pepper: Pepper) -> None:
     assert pepper.tag(b"ab", "c") != pepper.tag(b"a", "bc")
     assert pepper.identity(("ab", "c")) != pepper.identity(("a", "bc"))
