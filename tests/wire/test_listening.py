@@ -62,6 +62,50 @@ def test_those_who_share_a_port_share_its_connections(port: socket.socket, monke
     asyncio.run(act())
 
 
+class Noting(Listener):
+    """Notes how many it means to take in each turn."""
+
+    def _take(self, count: int) -> None:
+        self.counts = [*getattr(self, "counts", []), count]
+        super()._take(count)
+
+
+def test_who_comes_late_to_his_turn_takes_more_but_not_all(
+    port: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "_AT_ONCE", 1)
+    monkeypatch.setattr(listening, "_TURN_S", -1.0)
+    monkeypatch.setattr(listening, "_PER_LATE_S", 5)
+    monkeypatch.setattr(listening, "_AT_MOST", 6)
+
+    async def act() -> None:
+        listener = Noting(asyncio.get_running_loop(), port, partial(Greeter, b"a"))
+        assert await greetings(port, 20) == [b"a"] * 20
+        assert listener.counts[:4] == [1, 6, 6, 6]
+        listener.close()
+
+    asyncio.run(act())
+
+
+def test_who_stops_between_two_turns_leaves_the_rest_to_others(
+    port: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "_AT_ONCE", 1)
+    monkeypatch.setattr(listening, "_TURN_S", 3600.0)
+
+    async def act() -> None:
+        listener = Listener(asyncio.get_running_loop(), port, partial(Greeter, b"a"))
+        with ExitStack() as lines:
+            first, second = (lines.enter_context(socket.create_connection(port.getsockname())) for _ in range(2))
+            assert await asyncio.to_thread(first.recv, 10) == b"a"
+            listener.close()
+            taken, _ = port.accept()
+            taken.close()
+            assert second.recv(10) == b""
+
+    asyncio.run(act())
+
+
 class Exhausted:
     """A socket of a process that has no descriptor left, the first time."""
 
