@@ -71,10 +71,8 @@ def ask(receiver: Receiver, inquiry: Inquiry) -> Asked:
     if not entry.decided:
         receiver.meter.pushed(_EVENT, "undecided", 1)
         raise why or Undecided("the question has no verdict yet")
-    # One that is decided although no verdict came along was decided by another worker, or just in time.
-    repeated = recorded.repeated and not recorded.decided_now
-    receiver.meter.pushed(_EVENT, "repeated" if repeated else entry.code_result or "success", 1)
-    return Asked(entry=entry, repeated=repeated)
+    receiver.meter.pushed(_EVENT, recorded.outcome, 1)
+    return Asked(entry=entry, repeated=not recorded.decided_now)
 
 
 def _scan(receiver: Receiver, inquiry: Inquiry) -> Scan:

@@ -176,9 +176,7 @@ class Receiver:
             if not entry.decided:
                 answers.append(self.undecided(push.opened, push.why or Undecided("the scan has no verdict yet")))
                 continue
-            # One that is decided although no verdict came along was decided by another worker, or just in time.
-            repeated = kept.repeated or push.verdict is None
-            outcomes["repeated" if repeated else entry.code_result or "success"] += 1
+            outcomes[kept.outcome] += 1
             answers.append(self._reply(push.opened, entry))
         for reason, count in reasons.items():
             self.meter.judged(reason, count)

@@ -266,7 +266,7 @@ def test_an_undecided_scan_is_recorded_and_completed_by_the_next_push(desk: Desk
         "void",
         NOW + 5,
     )
-    assert [outcome for _, outcome in desk.told.pushed] == ["undecided", "repeated"]
+    assert [outcome for _, outcome in desk.told.pushed] == ["undecided", "fake"]
     assert desk.told.judged == ["void"]
 
 

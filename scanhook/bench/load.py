@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
-from scanhook.bench.line import CutOff, Line
+from scanhook.bench.connection import CutOff, HttpConnection
 
 __all__ = ["LINES_MAX", "LOST_LINE", "OVERDUE", "Load", "Run", "due_at", "serve"]
 
@@ -113,8 +113,8 @@ class _Loop:
     def __init__(self, load: Load, selector: selectors.DefaultSelector) -> None:
         count = len(load.requests)
         self._load, self._selector = load, selector
-        self._idle: deque[Line] = deque()
-        self._open: set[Line] = set()
+        self._idle: deque[HttpConnection] = deque()
+        self._open: set[HttpConnection] = set()
         self._lines_max = load.connections if load.rate is None else max(LINES_MAX, load.connections)
         self._next, self._lines_seen = 0, 0
         self._due, self._ended = array("d", bytes(8 * count)), array("d", bytes(8 * count))
@@ -192,7 +192,7 @@ class _Loop:
         if seconds > 0:
             select.select([self._selector], [], [], seconds)
 
-    def _receive(self, line: Line) -> None:
+    def _receive(self, line: HttpConnection) -> None:
         number = line.sending
         try:
             answer = line.receive()
@@ -213,19 +213,19 @@ class _Loop:
             if now - line.sent_at > self._load.patience_s:
                 self._lose(line, OVERDUE)
 
-    def _lose(self, line: Line, status: int) -> None:
+    def _lose(self, line: HttpConnection, status: int) -> None:
         if line.sending is not None:
             self._statuses[line.sending], self._ended[line.sending] = status, self._now()
         elif line in self._idle:
             self._idle.remove(line)
         self._drop(line)
 
-    def _drop(self, line: Line) -> None:
+    def _drop(self, line: HttpConnection) -> None:
         self._selector.unregister(line)
         self._open.discard(line)
         line.close()
 
-    def _take_line(self) -> Line | None:
+    def _take_line(self) -> HttpConnection | None:
         if self._idle:
             return self._idle.popleft()
         now = self._now()
@@ -237,8 +237,8 @@ class _Loop:
             self._connect_at = now + _CONNECT_AGAIN_S
             return None
 
-    def _connect(self) -> Line:
-        line = Line(self._load.port)
+    def _connect(self) -> HttpConnection:
+        line = HttpConnection(self._load.port)
         self._selector.register(line, selectors.EVENT_READ)
         self._open.add(line)
         self._lines_seen = max(self._lines_seen, len(self._open))

@@ -34,7 +34,7 @@ _LOOK_S = 0.2
 _END_WAIT_S = 5.0
 _OK = 200
 _SERVE = (
-    "import sys; from scanhook.bench.tied import tie; tie(int(sys.argv[2]));"
+    "import sys; from scanhook.tied import tie; tie(int(sys.argv[2]));"
     "from scanhook.bench.load import serve; serve(int(sys.argv[1]))"
 )
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from scanhook.errors import Refused
 from scanhook.registry.crew import python_path
 from scanhook.settings import House
+from scanhook.tied import tied
 
 __all__ = ["Running", "free_port", "running"]
 
@@ -26,7 +27,6 @@ _STOP_MAX_S = 30.0
 _ASK_MAX_S = 10.0
 _LOG_SHOWN_LINES = 12
 _ACCESS_LINE = re.compile(r'[0-9a-fA-F.:-]+ "[A-Z]+ ')
-_TIED = "import sys; from scanhook.bench.tied import run; run(int(sys.argv[1]), sys.argv[2:])"
 _PROC = Path("/proc")
 _COMMITS = "scanhook_commit_seconds_count"
 
@@ -67,10 +67,9 @@ def running(house: House, *, workers: int, port: int, environ: Mapping[str, str]
     """
     log = house.base / "service.log"
     serve = [sys.executable, "-P", "-m", "scanhook", "serve", "--config", str(house.path), "--workers", str(workers)]
-    command = [sys.executable, "-P", "-c", _TIED, str(os.getpid()), *serve]  # killed with us, it must not stay
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603  (nobody else's words)
-            command,
+            tied(serve),  # if we are killed, it must not stay
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import NoReturn
 
 import click
 import httpx2
@@ -22,6 +23,7 @@ from scanhook.cli.demo_house import KEY, SAMPLES, callback_url, furnish, item, r
 from scanhook.cli.serve import check_port
 from scanhook.clock import SystemClock
 from scanhook.errors import Refused
+from scanhook.registry.crew import python_path
 from scanhook.sandbox.sandbox import Sandbox
 from scanhook.sandbox.scan import Line, Scan
 from scanhook.sandbox.scanning import Scanner
@@ -30,6 +32,7 @@ from scanhook.sandbox.server import serve_sandbox
 from scanhook.sandbox.trace import Shown
 from scanhook.sandbox.world import World
 from scanhook.settings import House
+from scanhook.tied import tied
 from scanhook.wire.service import keyring
 
 __all__ = ["demo"]
@@ -37,6 +40,7 @@ __all__ = ["demo"]
 _START_MAX_S = 20.0
 _STOP_MAX_S = 30.0
 _SANDBOX_PORT = 9000
+_ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 _EXPECTED = (("GENUINE0001", Shown.GENUINE), ("COPIED99999", Shown.FAKE), ("PRINTED0003", Shown.NOT_ACTIVE))
 _WORDS = {Shown.NOT_ACTIVE: "not activated", Shown.NO_ANSWER: "no answer"}
 """What WeChat's window would show, where its name alone does not say it."""
@@ -58,7 +62,9 @@ def demo(context: click.Context, port: int | None, sandbox_port: int | None, *, 
     """
     for name in [name for name in os.environ if name.upper().startswith("SCANHOOK_")]:
         del os.environ[name]  # the settings of a real house must not reach this one
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the folder goes and the service ends
+    for ending in _ENDINGS:
+        if signal.getsignal(ending) is not signal.SIG_IGN:  # as nohup(1) wants it
+            signal.signal(ending, _end)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what runs in the background ignore it
     port = _free(port or (_free_port() if check else 8000), "--port")
     sandbox_port = _free(sandbox_port, "--sandbox-port") if sandbox_port else _usual_or_any(_SANDBOX_PORT)
@@ -78,6 +84,13 @@ def demo(context: click.Context, port: int | None, sandbox_port: int | None, *, 
                         raise Refused("the service ended by itself")
     if not right:
         context.exit(1)
+
+
+def _end(*_: object) -> NoReturn:
+    """End as a program does by itself, so that the folder goes and the service ends."""
+    for ending in _ENDINGS:
+        signal.signal(ending, signal.SIG_IGN)  # whoever cleans up is not disturbed
+    sys.exit(0)
 
 
 @contextmanager
@@ -117,9 +130,15 @@ def _log_of(house: House) -> Path:
 def _serving(house: House) -> Iterator[subprocess.Popen[bytes]]:
     """Run the service beside us, until the block is left."""
     log = _log_of(house)
-    command = [sys.executable, "-m", "scanhook", "serve", "--config", str(house.path), "--workers", "1"]
+    serve = [sys.executable, "-P", "-m", "scanhook", "serve", "--config", str(house.path), "--workers", "1"]
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output)  # noqa: S603  (nobody else's words)
+        process = subprocess.Popen(  # noqa: S603  (nobody else's words)
+            tied(serve),  # if we are killed, it must not stay
+            stdout=output,
+            stderr=output,
+            env={**os.environ, "PYTHONPATH": python_path()},
+            start_new_session=True,  # Ctrl-C, and the end of the terminal, are for us, who stop it
+        )
     try:
         _wait_until_up(process, house.settings.service.bind, log)
         yield process

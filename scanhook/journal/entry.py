@@ -100,6 +100,16 @@ class Recorded:
     decided_now: bool
     commit_s: float
 
+    @property
+    def outcome(self) -> str:
+        """What metrics count the push as: ``undecided``, ``repeated``, or the verdict that it was the first to get.
+
+        A scan that was undecided gets its first verdict, too, when it comes again.
+        """
+        if not self.entry.decided:
+            return UNDECIDED
+        return self.entry.code_result or "success" if self.decided_now else "repeated"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noted:

@@ -30,6 +30,8 @@ _ENDLESS_PAGES = 65_536
 _LITTLE_PAGES = 100
 """Writers are held up for so many pages at most (400 KiB), and what came while the last so many were copied."""
 _ROUNDS_MAX = 8
+_PAUSE_S = 1.0
+"""After a failure the next commit that comes later tries again, however short the log."""
 _END_WAIT_S = 0.01
 _END_SLEEP_S = 0.0002
 
@@ -50,7 +52,8 @@ class Checkpoints:
         self._turn = turn
         self._thread: threading.Thread | None = None
         self._alone = threading.Lock()
-        self._seen, self._due, self._failed = 0, _STEP_PAGES, False
+        self._seen, self._due = 0, _STEP_PAGES
+        self._failed, self._again_at = False, 0.0
 
     def watch(self, connection: apsw.Connection) -> None:
         """Keep the copying out of a connection's commits."""
@@ -72,15 +75,18 @@ class Checkpoints:
         if pages < self._seen:
             self._due = _STEP_PAGES
         self._seen = pages
-        if pages >= self._due and (self._thread is None or not self._thread.is_alive()):
-            self._due = pages + _STEP_PAGES
-            if not self._started() or (self._failed and pages >= _ENDLESS_PAGES):
-                with self._telling(), suppress(apsw.BusyError):
+        is_step = pages >= self._due
+        is_time = is_step or (self._failed and time.monotonic() >= self._again_at)
+        if is_time and (self._thread is None or not self._thread.is_alive()):
+            if is_step:
+                self._due = pages + _STEP_PAGES
+            if not self._started(tells=is_step) or (self._failed and pages >= _ENDLESS_PAGES):
+                with self._telling(tells=is_step), suppress(apsw.BusyError):
                     connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         return apsw.SQLITE_OK
 
-    def _started(self) -> bool:
-        thread = threading.Thread(target=self._run, name="scanhook-checkpoint")
+    def _started(self, *, tells: bool) -> bool:
+        thread = threading.Thread(target=self._run, kwargs={"tells": tells}, name="scanhook-checkpoint")
         try:
             thread.start()
         except RuntimeError:  # the system gives no thread
@@ -88,9 +94,9 @@ class Checkpoints:
         self._thread = thread
         return True
 
-    def _run(self) -> None:
+    def _run(self, *, tells: bool = True) -> None:
         # Of several processes one copies; the others find the log busy, and leave it to that one.
-        with self._alone, self._telling(), closing(open_file(self._path)) as connection:
+        with self._alone, self._telling(tells=tells), closing(open_file(self._path)) as connection:
             connection.set_busy_handler(_patience())
             with suppress(apsw.BusyError):
                 if _nearly_all_copied(connection):
@@ -98,15 +104,17 @@ class Checkpoints:
                         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
-        """Let no failure reach a commit, which has succeeded; the next run is a step away."""
+    def _telling(self, *, tells: bool) -> Iterator[None]:
+        """Let no failure reach a commit, which has succeeded; it is told once a step, and tried again much sooner."""
         try:
             with wording(self._path):
                 yield
             self._failed = False
         except StorageError as error:
+            self._again_at = time.monotonic() + _PAUSE_S
             self._failed = True
-            _log.warning("the write-ahead log grows until it can be copied: %s", error)
+            if tells:
+                _log.warning("the write-ahead log grows until it can be copied: %s", error)
 
 
 def _nearly_all_copied(connection: apsw.Connection) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Generic, TypeVar
 
+from scanhook.errand import handed
 from scanhook.errors import Undecided
 
 __all__ = ["Aside"]
@@ -40,11 +41,10 @@ class Aside:
         if not self._queue.acquire(blocking=False):
             raise Undecided("too many scans wait for a verifier")
         handover = _Handover(late)
-        try:
-            future = self._pool.submit(self._call, call, handover)
-        except RuntimeError:
+        future = Future[T]()
+        if not handed(self._pool, lambda: self._call(call, handover, future), dropped=future.cancel):
             self._queue.release()
-            raise Undecided("the service is stopping") from None
+            raise Undecided("no thread is left for a verifier, or the service is stopping")
         why = "all places to wait for a verifier are taken"
         if self._places.acquire(blocking=False):
             try:
@@ -63,13 +63,17 @@ class Aside:
         """Let the calls that run come to their end, and start no other."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _call(self, call: Callable[[], T], handover: _Handover[T]) -> T:
+    def _call(self, call: Callable[[], T], handover: _Handover[T], future: Future[T]) -> None:
         try:
-            result = call()
-        finally:
-            self._queue.release()
-        handover.give(result)
-        return result
+            try:
+                result = call()
+            finally:
+                self._queue.release()
+            handover.give(result)
+        except BaseException as error:  # noqa: BLE001  (it is whose who waits)
+            future.set_exception(error)
+        else:
+            future.set_result(result)
 
 
 class _Handover(Generic[T]):

@@ -13,10 +13,10 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+from scanhook.errand import handed
 from scanhook.receive import Account
 from scanhook.verdict import BUDGET_S
 from scanhook.wire.callback import Begun, Callback, Hanging, HttpAnswer, Onward, Taken
-from scanhook.wire.errand import handed
 
 __all__ = ["ASKING_MAX", "GROUP_MAX", "LINE_MAX", "LINE_MAX_BYTES", "Line"]
 

@@ -1,9 +1,9 @@
 """Where pushes wait for a storage on another machine: so many at most, so long at most, and off the event loop.
 
 They go through in groups: a thread takes all that wait, looks them up in one round trip and stores them in one
-transaction, while the next group gathers. What would hold up the others of its group goes aside, into a thread of its
-own: a scan whose verdict hangs on a slow verifier, until it has one, and an event that is no scan. A scan that finds no
-place aside goes on with a group, and is stored without a verdict.
+transaction, while the next group gathers. What would hold up the others of its group goes aside: into a thread of its
+own a scan whose verdict hangs on a slow verifier, until it has one; into one thread for all, in groups too, what is no
+scan. A scan that finds no place aside goes on with a group, and is stored without a verdict.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
+from scanhook.errand import handed
 from scanhook.message import ScanProductCallback
 from scanhook.verdict import BUDGET_S
 from scanhook.wire.callback import Begun, Callback, Hanging, HttpAnswer, Onward, Taken
-from scanhook.wire.errand import handed
 from scanhook.wire.log import last_line, log
 
 __all__ = ["ASIDE_MAX", "GROUPS_MAX", "GROUP_MAX", "WAITING_MAX", "WaitingRoom"]
@@ -84,6 +84,8 @@ class WaitingRoom:
         self._lock = threading.Lock()
         self._line: deque[_Visitor] = deque()
         self._begun: list[tuple[Begun, _Visitor]] = []
+        self._events: deque[_Visitor] = deque()
+        self._noting = False
         self._on_their_way = 0
         self._latest = 0.0
         self._closed = False
@@ -103,7 +105,7 @@ class WaitingRoom:
                 self._line.append(visitor)
             self._send_group(loop)
         else:
-            why = self._go_aside(loop, visitor, lambda: self._callback.look_up_all([taken])[0])
+            why = self._note(loop, visitor)
             if why:
                 self._give_up(visitor, why)
         return visitor.answer
@@ -240,15 +242,58 @@ class WaitingRoom:
             self._begun.append((begun, visitor))
         self._send_group(loop)
 
-    def _go_aside(self, loop: asyncio.AbstractEventLoop, visitor: _Visitor, wait: Callable[[], _Found]) -> str:
-        """Let a push wait in a thread of its own; the place that it had in line is free.
+    def _note(self, loop: asyncio.AbstractEventLoop, visitor: _Visitor) -> str:
+        """Let what is no scan be stored aside: those that come while others are stored go together after them.
 
+        :returns: why it cannot; nothing if it can.
+        """
+
+        def goes() -> bool:
+            with self._lock:
+                self._events.append(visitor)
+                begins, self._noting = not self._noting, True
+            if not begins or handed(self._asides, partial(self._store_events, loop)):
+                return True
+            with self._lock:  # nobody else has joined it: all who do run on this loop
+                self._events.clear()
+                self._noting = False
+            return False
+
+        return self._leave_line(visitor, goes)
+
+    def _store_events(self, loop: asyncio.AbstractEventLoop) -> None:
+        while True:
+            with self._lock:
+                taken = [self._events.popleft() for _ in range(min(GROUP_MAX, len(self._events)))]
+                self._noting = bool(taken)
+                visitors = [visitor for visitor in taken if visitor.set_out()]
+            if not taken:
+                return
+            try:
+                found = self._callback.look_up_all([visitor.taken for visitor in visitors]) if visitors else []
+            except Exception as error:  # noqa: BLE001  (whoever comes next must find somebody)
+                found = [self._callback.broken(error)] * len(visitors)
+            answers = dict(zip(visitors, found, strict=True))
+            for visitor in taken:
+                loop.call_soon_threadsafe(self._come_back, loop, visitor, answers.get(visitor))
+
+    def _go_aside(self, loop: asyncio.AbstractEventLoop, visitor: _Visitor, wait: Callable[[], _Found]) -> str:
+        """Let a push wait in a thread of its own.
+
+        :returns: why it cannot; nothing if it can.
+        """
+        return self._leave_line(visitor, lambda: handed(self._asides, partial(self._stand_aside, loop, visitor, wait)))
+
+    def _leave_line(self, visitor: _Visitor, goes: Callable[[], bool]) -> str:
+        """Let a push go aside; the place that it had in line is free.
+
+        :param goes: sends it there; tells whether it could.
         :returns: why it cannot; nothing if it can.
         """
         if self._aside >= ASIDE_MAX:
             return f"{ASIDE_MAX} pushes stand aside already"
         self._aside += 1
-        if not handed(self._asides, partial(self._stand_aside, loop, visitor, wait)):
+        if not goes():
             self._aside -= 1
             return "no thread is left to wait in"
         if visitor.late is not None:

@@ -75,13 +75,13 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     def _setup_event_loop(self) -> None:
         super()._setup_event_loop()
         self.is_stopping = False
-        self._lines: WeakSet[_Line] = WeakSet()
+        self._connections: WeakSet[_Connection] = WeakSet()
 
         async def listen(_: Callable[[], Any], *, sock: socket.socket, **_options: Any) -> Listener:
-            def noted() -> _Line:
-                line = _Line(self)
-                self._lines.add(line)
-                return line
+            def noted() -> _Connection:
+                connection = _Connection(self)
+                self._connections.add(connection)
+                return connection
 
             return Listener(self.loop, sock, noted)
 
@@ -99,13 +99,13 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         for listening in self.sockets:
             listening.close()  # whoever comes now is refused at once, and does not wait for nobody
         while True:
-            for line in list(self._lines):
+            for connection in list(self._connections):
                 try:
-                    if line.is_idle():
-                        line.transport.close()
+                    if connection.is_idle():
+                        connection.transport.close()
                 except Exception:
                     # One that cannot be asked must not hold up the others.
-                    self._lines.discard(line)
+                    self._connections.discard(connection)
                     self.log.exception("a connection is left to itself while the worker stops")
             await asyncio.sleep(_TURN_S)
 
@@ -115,7 +115,7 @@ def _leave(*_: object) -> NoReturn:
     sys.exit(0)
 
 
-class _Line(ASGIProtocol):  # type: ignore[misc]
+class _Connection(ASGIProtocol):  # type: ignore[misc]
     """A connection that knows whether something of a request has come."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:

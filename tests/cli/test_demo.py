@@ -37,9 +37,10 @@ ENGLISH = {"Accept-Language": "en"}
 @pytest.fixture(autouse=True)
 def _own_signals() -> Iterator[None]:
     """Let the demo take no signal of the tests' for its own."""
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     yield
-    signal.signal(signal.SIGTERM, before)
+    for number, was in before.items():
+        signal.signal(number, was)
 
 
 @contextmanager
@@ -162,13 +163,30 @@ def test_a_demo_stays_until_ctrl_c_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.ordeal
-def test_a_demo_that_is_ended_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP], ids=["it is ended", "its terminal is closed"])
+def test_a_demo_that_is_ended_while_it_starts_leaves_nothing(tmp_path: Path, ending: signal.Signals) -> None:
     port = free_port()
     with staying(tmp_path, port) as process:
         wait_for(lambda: list((tmp_path / "tmp").glob("scanhook-demo-*/house/service.log")), "the service is started")
-        process.terminate()
-        process.wait(60)
+        process.send_signal(ending)
+        assert process.wait(60) == 0
         assert list((tmp_path / "tmp").iterdir()) == []
+
+
+@pytest.mark.ordeal
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="prctl(2) is Linux's")
+def test_the_service_of_a_demo_that_is_killed_ends(tmp_path: Path) -> None:
+    port = free_port()
+    with staying(tmp_path, port) as process:
+        wait_for(lambda: is_listening(port), "the service listens")
+        process.kill()
+        process.wait(60)
+        wait_for(lambda: not is_listening(port), "the service has ended")
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as trial:
+        return trial.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_a_demo_leaves_the_house_alone_that_the_environment_names(

@@ -147,6 +147,39 @@ def test_a_failure_is_logged_and_fails_no_commit(
     assert settled(file) >= 2 * STEP
 
 
+@pytest.mark.parametrize(("pause_s", "copied"), [(0.0, True), (3600.0, False)], ids=["over", "not over"])
+def test_a_copy_that_failed_is_tried_again_at_the_first_commit_behind_a_pause(
+    file: JournalFile,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    pause_s: float,
+    *,
+    copied: bool,
+) -> None:
+    tries = []
+
+    def full(path: Path) -> apsw.Connection:
+        tries.append(path)
+        raise apsw.FullError("database or disk is full")
+
+    monkeypatch.setattr(checkpoints, "_PAUSE_S", pause_s)
+    with monkeypatch.context() as broken:
+        broken.setattr(checkpoints, "open_file", full)
+        for number in range(STEP):
+            write(file, number, 1)
+            settled(file)
+            if tries:
+                break
+        write(file, STEP, 1)
+        assert settled(file) == 0
+    assert len(tries) == 1 + copied
+    assert len(caplog.records) == 1  # it is told of once a step, however often it is tried
+
+    write(file, STEP + 1, 1)
+
+    assert (settled(file) > 0) == copied
+
+
 def test_where_the_thread_fails_for_long_commits_copy(file: JournalFile, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_path: Path) -> apsw.Connection:
         raise apsw.CantOpenError("unable to open database file")

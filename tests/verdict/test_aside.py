@@ -213,3 +213,26 @@ def test_after_closing_nothing_is_decided() -> None:
 
     with pytest.raises(Undecided):
         aside.run(lambda: "real", wait_s=PATIENCE_S, late=never)
+
+
+def test_a_call_for_which_no_thread_can_be_started_is_never_made_and_leaves_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    aside = Aside(waiters_max=1, threads=1, queue_max=1)
+
+    made: list[str] = []
+
+    def no_more(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", no_more)
+        for _ in range(2):
+            with pytest.raises(Undecided, match="no thread is left for a verifier"):
+                aside.run(lambda: made.append("never"), wait_s=PATIENCE_S, late=print)
+    # The thread that comes now finds all three in the queue.
+    assert aside.run(lambda: "real", wait_s=PATIENCE_S, late=never) == "real"
+
+    aside.close()
+    assert made == []
+    assert aside._queue._value == 1

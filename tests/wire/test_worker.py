@@ -18,7 +18,7 @@ from gunicorn.workers.gasgi import ASGIWorker
 
 from scanhook.wire import worker as module
 from scanhook.wire.listening import Listener
-from scanhook.wire.worker import Worker, _Line
+from scanhook.wire.worker import Worker, _Connection
 
 REQUEST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n%s\r\nbody"
 ANSWERED = b"\r\n\r\nsuccess"
@@ -124,12 +124,12 @@ def test_connections_are_taken_by_our_listener(worker: Worker, monkeypatch: pyte
     assert [type(server) for server in worker.servers] == [Listener]
 
 
-def visited(worker: Worker, *sent: bytes) -> WeakSet[_Line]:
+def visited(worker: Worker, *sent: bytes) -> WeakSet[_Connection]:
     """Let somebody visit who sends this, reads answers and goes; return what is left of the connection then."""
-    seen: WeakSet[_Line] = WeakSet()
+    seen: WeakSet[_Connection] = WeakSet()
     over = asyncio.Event()
 
-    class Line(_Line):
+    class Visited(_Connection):
         def __init__(self, worker: Worker) -> None:
             super().__init__(worker)
             seen.add(self)
@@ -154,7 +154,7 @@ def visited(worker: Worker, *sent: bytes) -> WeakSet[_Line]:
     async def serve() -> None:
         with socket.create_server(("127.0.0.1", 0)) as port:
             port.settimeout(0)
-            listener = Listener(worker.loop, port, lambda: Line(worker))
+            listener = Listener(worker.loop, port, lambda: Visited(worker))
             await asyncio.to_thread(visit, port.getsockname())
             await over.wait()
             listener.close()
@@ -188,29 +188,29 @@ def test_nothing_is_left_in_memory_of_a_connection_that_is_closed(worker: Worker
     assert worker.nr_conns == 0
 
 
-def waiting_line(worker: Worker, sock: socket.socket, close: Callable[[], None]) -> _Line:
+def waiting_connection(worker: Worker, sock: socket.socket, close: Callable[[], None]) -> _Connection:
     """Return a connection that has waited for long for its next request."""
-    line = _Line(worker)
-    line.transport = SimpleNamespace(is_closing=lambda: False, close=close, get_extra_info=lambda _: sock)
-    line._awaiting_request, line._heard_at, line._is_half_way = True, float("-inf"), False
-    worker._lines.add(line)
-    return line
+    connection = _Connection(worker)
+    connection.transport = SimpleNamespace(is_closing=lambda: False, close=close, get_extra_info=lambda _: sock)
+    connection._awaiting_request, connection._heard_at, connection._is_half_way = True, float("-inf"), False
+    worker._connections.add(connection)
+    return connection
 
 
 def test_a_connection_whose_socket_is_gone_is_idle(worker: Worker) -> None:
     with socket.socket() as sock:
         pass
 
-    assert waiting_line(worker, sock, lambda: None).is_idle()
+    assert waiting_connection(worker, sock, lambda: None).is_idle()
 
 
 def test_a_connection_with_something_unread_is_not_idle(worker: Worker) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        line = waiting_line(worker, ours, lambda: None)
-        assert line.is_idle()
+        connection = waiting_connection(worker, ours, lambda: None)
+        assert connection.is_idle()
         theirs.send(b"P")
-        assert not line.is_idle()
+        assert not connection.is_idle()
 
 
 def test_a_connection_that_cannot_be_asked_holds_up_no_other(
@@ -219,9 +219,9 @@ def test_a_connection_that_cannot_be_asked_holds_up_no_other(
     monkeypatch.setattr(module, "_TURN_S", 0)
     ours, theirs = socket.socketpair()
     closed: list[str] = []
-    broken = waiting_line(worker, ours, lambda: None)
+    broken = waiting_connection(worker, ours, lambda: None)
     del broken._awaiting_request
-    well = waiting_line(worker, ours, lambda: closed.append("well"))
+    well = waiting_connection(worker, ours, lambda: closed.append("well"))
 
     async def stop() -> None:
         letting_go = asyncio.ensure_future(worker._let_go_of_idle())
@@ -234,5 +234,5 @@ def test_a_connection_that_cannot_be_asked_holds_up_no_other(
         worker.loop.run_until_complete(stop())
 
     assert len(closed) >= 2
-    assert well in worker._lines
+    assert well in worker._connections
     assert len(caplog.messages) == 1

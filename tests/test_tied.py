@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-RUN = "import sys; from scanhook.bench.tied import run; run(int(sys.argv[1]), sys.argv[2:])"
-STARTER = f"""
+RUN = "import sys; from scanhook.tied import run; run(int(sys.argv[1]), sys.argv[2:])"
+STARTER = """
 import os, subprocess, sys
-child = subprocess.Popen([sys.executable, "-c", {RUN!r}, str(os.getpid()), sys.executable, "-c",
-    "print('up', flush=True); import signal; signal.pause()"])
+from scanhook.tied import tied
+child = subprocess.Popen(tied([sys.executable, "-c", "print('up', flush=True); import signal; signal.pause()"]))
 sys.stdin.read()
 os.kill(os.getpid(), 9)
 """

@@ -31,17 +31,22 @@ class _Errand:
         return work
 
 
-def handed(pool: ThreadPoolExecutor, work: Callable[[], object]) -> bool:
+def handed(
+    pool: ThreadPoolExecutor, work: Callable[[], object], *, dropped: Callable[[], object] | None = None
+) -> bool:
     """Hand work to a pool's threads.
 
     A pool puts work in its queue before it starts a thread for it. Where that raises, another thread of the pool may
     come upon the work all the same, later or already.
 
+    :param dropped: called instead where the pool is shut down, and what waits in its queue cancelled.
     :returns: whether it is done, once, or never.
     """
     errand = _Errand(work)
     try:
-        pool.submit(errand)
+        given = pool.submit(errand)
     except RuntimeError:  # the system has no thread left, or the service is stopping
         return errand.take() is None
+    if dropped is not None:
+        given.add_done_callback(lambda given: given.cancelled() and dropped())
     return True

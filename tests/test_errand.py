@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from scanhook.wire.errand import handed
+from scanhook.errand import handed
 
 
 @pytest.fixture
@@ -42,3 +42,16 @@ def test_work_for_which_no_thread_can_be_started_is_never_done(
 def test_a_pool_that_is_closed_takes_nothing(pool: ThreadPoolExecutor) -> None:
     pool.shutdown(wait=True)
     assert not handed(pool, lambda: None)
+
+
+def test_work_that_a_pool_drops_is_told_of_and_never_done() -> None:
+    pool, go_on = ThreadPoolExecutor(1), threading.Event()
+    told: list[str] = []
+    assert handed(pool, go_on.wait, dropped=lambda: told.append("the first"))
+    assert handed(pool, lambda: told.append("done"), dropped=lambda: told.append("the second"))
+
+    pool.shutdown(wait=False, cancel_futures=True)
+    assert told == ["the second"]
+    go_on.set()
+    pool.shutdown(wait=True)
+    assert told == ["the second"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 
-__all__ = ["CutOff", "Line"]
+__all__ = ["CutOff", "HttpConnection"]
 
 _READ_BYTES = 65_536
 _HEAD_END = b"\r\n\r\n"
@@ -18,7 +18,7 @@ class CutOff(Exception):
     """The other side closed the line, or said what is no answer."""
 
 
-class Line:
+class HttpConnection:
     """A connection that is never blocked on.
 
     :ivar sending: which push is on its way, counted as it was sent; ``None`` on an idle line.

@@ -6,10 +6,20 @@ import ctypes
 import os
 import signal
 import sys
+from collections.abc import Sequence
 
-__all__ = ["run", "tie"]
+__all__ = ["run", "tie", "tied"]
 
 _SET_PARENT_DEATH_SIGNAL = 1
+_RUN = "import sys; from scanhook.tied import run; run(int(sys.argv[1]), sys.argv[2:])"
+
+
+def tied(command: Sequence[str]) -> list[str]:
+    """Return what to start instead of a command, so that it gets TERM when the thread that started it ends.
+
+    :param command: the program, with its whole path, and its arguments.
+    """
+    return [sys.executable, "-P", "-c", _RUN, str(os.getpid()), *command]
 
 
 def tie(parent: int) -> None:
