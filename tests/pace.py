@@ -6,12 +6,15 @@ import gc
 import os
 import ssl
 from collections.abc import Callable, Generator
+from pathlib import Path
 
 import httpcore2
 import pytest
 from werkzeug.routing import Rule
 
 from tests.postgres.programs import MEMORY, has_memory
+
+_TESTS = Path(__file__).parent
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -31,6 +34,14 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
         return None
     cores = len(os.sched_getaffinity(0))
     return cores + (cores + 1) // 2
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Let the fast suite not even read folders that hold nothing for it: a browser's driver alone takes a while."""
+    marks = str(config.getoption("markexpr"))
+    if collection_path.parent == _TESTS and f"not {collection_path.name}" in marks.split(" and "):
+        return True
+    return None
 
 
 @pytest.hookimpl(wrapper=True)

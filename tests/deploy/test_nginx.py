@@ -20,7 +20,10 @@ from tests.wire.api.conftest import add_keys
 CONFIG = Path(__file__).parent.parent.parent / "deploy" / "nginx.conf"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 
-pytestmark = pytest.mark.skipif(not NGINX, reason="nginx is not installed, and pip brings none: apt-get install nginx")
+pytestmark = [
+    pytest.mark.ordeal,
+    pytest.mark.skipif(not NGINX, reason="nginx is not installed, and pip brings none: apt-get install nginx"),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,6 +61,29 @@ def test_who_scans_a_code_often_is_looked_for_once_for_a_group(journal: SqliteJo
     assert journal.tally(TAG) == Tally(scans=20, persons=2, first_at=AT, last_at=AT)
 
 
+GROUP = [number.to_bytes(16, "big") for number in range(64)]
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["new to it", "known to it"])
+def test_a_group_that_scans_one_code_costs_fewer_statements_than_one_that_scans_as_many_codes(
+    journal: SqliteJournal, *, known: bool
+) -> None:
+    tags = [bytes([number]) * 10 for number in range(64)]
+
+    def scanned(first: int, *, by: Callable[[int], bytes]) -> list[tuple[Scan, Verdict | None]]:
+        return [(scan(first + place, person=GROUP[place]), verdict(tag=by(place))) for place in range(64)]
+
+    journal.record(scan(999), verdict(), now=AT)
+    if known:
+        journal.record_all(scanned(0, by=lambda _: TAG), now=AT)
+        journal.record_all(scanned(64, by=tags.__getitem__), now=AT)
+    one = statements(journal, scanned(128, by=lambda _: TAG))
+    many = statements(journal, scanned(192, by=tags.__getitem__))
+
+    assert (sum(one.values()), sum(many.values())) == (3 + 64 + 64 + 1 + 1, 3 + 64 + 64 + 64 + 1)
+    assert (one["INSERT INTO tallies"], many["INSERT INTO tallies"]) == (1, 64)
+
+
 def test_whether_the_file_is_ours_is_looked_once_for_a_group(journal: SqliteJournal) -> None:
     journal.record(scan(99), verdict(), now=AT)
     own = [(scan(number), verdict(tag=bytes([number]) * 10)) for number in range(30)]

@@ -121,8 +121,8 @@ class _Sending:
     def __init__(self, port: int, lines: int) -> None:
         self._port = port
         self._lines = lines
-        self._free: list[_Line] = []
-        self._busy: set[_Line] = set()
+        self._free: list[_Connection] = []
+        self._busy: set[_Connection] = set()
         self._opening: set[asyncio.Task[None]] = set()
         self._passages: list[Passage] = []
         self._next: Callable[[], Passage | None] = lambda: None
@@ -164,7 +164,7 @@ class _Sending:
 
     async def _open_line(self) -> None:
         loop = asyncio.get_running_loop()
-        _, line = await loop.create_connection(lambda: _Line(self._ended), "127.0.0.1", self._port)
+        _, line = await loop.create_connection(lambda: _Connection(self._ended), "127.0.0.1", self._port)
         self._free.append(line)
 
     def _open_some(self, wanted: int) -> None:
@@ -188,7 +188,7 @@ class _Sending:
         self._busy.add(line)
         line.send(passage)
 
-    def _ended(self, line: _Line, passage: Passage) -> None:
+    def _ended(self, line: _Connection, passage: Passage) -> None:
         self._passages.append(passage)
         self._busy.discard(line)
         if passage.status:
@@ -205,10 +205,10 @@ class _Sending:
             line.transport.abort()
 
 
-class _Line(asyncio.Protocol):
+class _Connection(asyncio.Protocol):
     transport: asyncio.Transport
 
-    def __init__(self, ended: Callable[[_Line, Passage], None]) -> None:
+    def __init__(self, ended: Callable[[_Connection, Passage], None]) -> None:
         self._ended = ended
         self._port = self._count = 0
         self._answer = b""

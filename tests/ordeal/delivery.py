@@ -25,7 +25,8 @@ __all__ = ["Delivery", "Ending", "Lines", "Manner", "Shape", "deliver"]
 _CLOSED = 7
 """``TCP_CLOSE`` of ``tcp_info``: a reset came."""
 _SETTLES_S = 0.05
-_RESETS_S = 3.0
+_RESETS_S = 10.0
+"""Long, for others may be at work on the same machine; nobody waits for it but who finds a fault."""
 
 
 class Ending(StrEnum):
@@ -103,7 +104,7 @@ class Delivery(Try):
     sent_at: float
 
 
-class _Line:
+class _Connection:
     """A connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -167,9 +168,9 @@ class Lines:
 
     def __init__(self) -> None:
         self.closed_idle = 0
-        self._free: dict[int, list[_Line]] = defaultdict(list)
+        self._free: dict[int, list[_Connection]] = defaultdict(list)
 
-    async def take(self, port: int, *, kept: bool) -> _Line:
+    async def take(self, port: int, *, kept: bool) -> _Connection:
         """Return a free connection, or make one."""
         while kept and self._free[port]:
             line = self._free[port].pop()
@@ -177,9 +178,9 @@ class Lines:
                 return line
             self.closed_idle += 1
             line.close()
-        return _Line(*await asyncio.open_connection("127.0.0.1", port))
+        return _Connection(*await asyncio.open_connection("127.0.0.1", port))
 
-    def give_back(self, port: int, line: _Line) -> None:
+    def give_back(self, port: int, line: _Connection) -> None:
         """Let the next push have a connection."""
         line.free_since = time.monotonic()
         self._free[port].append(line)
@@ -225,7 +226,7 @@ async def deliver(
 
 
 async def _send(
-    push: Push, line: _Line, manner: Manner, answered: Callable[[], None]
+    push: Push, line: _Connection, manner: Manner, answered: Callable[[], None]
 ) -> tuple[Ending, int, bool, bytes]:
     sent = False
     try:
@@ -242,5 +243,5 @@ async def _send(
         return (await _ending(line) if sent else Ending.IDLE), 0, False, b""
 
 
-async def _ending(line: _Line) -> Ending:
+async def _ending(line: _Connection) -> Ending:
     return Ending.UNREAD if await line.is_reset() else Ending.TAKEN

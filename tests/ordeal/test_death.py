@@ -19,13 +19,14 @@ import pytest
 from scanhook.settings import House
 from scanhook.wire.service import keyring
 from tests.conftest import stock
+from tests.ordeal.absences import BACK_WITHIN_S, Absences
 from tests.ordeal.books import Books, check_storage
 from tests.ordeal.crowd import seed
-from tests.ordeal.delivery import Ending, Manner, Shape
+from tests.ordeal.delivery import Manner, Shape
 from tests.ordeal.ledger import tell
 from tests.ordeal.load import BATCHES, CODE_FILE, HOT
 from tests.ordeal.processes import Phoenix, is_dead
-from tests.ordeal.visitors import Visit, Visitors
+from tests.ordeal.visitors import Visitors
 from tests.serving import wait_for
 from tests.wire.api.conftest import add_keys
 
@@ -35,30 +36,23 @@ SHORT, LONG = 10, 300
 BATCH = next(batch for batch, codes in BATCHES.items() if HOT in codes)
 MANNERS = (Manner(), Manner(kept=True), Manner(kept=True), Manner(shape=Shape.CHUNKS, pause_s=0.02))
 LETS_THEM_BE_S = 0.6
+"""At most, after the time in which a service may still recover: then who is not answered meets with no death."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Fate:
     """Who was killed when.
 
-    :param windows: from the moment of a death until its traces were gone, by ``time.monotonic``.
+    :param absences: of those who serve; the death of a housekeeper excuses nothing.
     :param took: how long it took, by who was killed, until all were back and somebody was answered.
     """
 
-    windows: list[tuple[float, float]] = field(default_factory=list)
+    absences: Absences = field(default_factory=Absences)
     took: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     @property
     def kills(self) -> int:
         return sum(len(times) for times in self.took.values())
-
-    def excuses(self, visit: Visit) -> bool:
-        """Tell whether each try of a visit that was not answered met with a death."""
-        return all(
-            any(made.free_since <= ended and made.ended_at >= began for began, ended in self.windows)
-            for made in visit.deliveries
-            if made.ending is not Ending.ANSWERED
-        )
 
     def tell(self) -> None:
         for who, times in sorted(self.took.items()):
@@ -130,8 +124,9 @@ class Reaper:
         wait_for(lambda: len(self._service.living()) == 2, "two workers are back")
         if who == "housekeeper":
             wait_for(lambda: housekeeper(self._service), "somebody keeps house")
+        else:
+            self.fate.absences.windows.append((struck[0], gone_at))
         self._await_verdict()
-        self.fate.windows.append((struck[0], gone_at))
         self.fate.took[who].append(time.monotonic() - struck[0])
 
     def _victims(self, who: str) -> list[int]:
@@ -169,7 +164,7 @@ def laid(house: House, tmp_path: Path) -> Iterator[tuple[Phoenix, str]]:
 @pytest.mark.parametrize(
     "count",
     [
-        pytest.param(SHORT, id="short", marks=pytest.mark.ordeal),
+        pytest.param(SHORT, id="short", marks=[pytest.mark.ordeal, pytest.mark.alone]),
         pytest.param(LONG, id="long", marks=pytest.mark.endurance),
     ],
 )
@@ -184,7 +179,7 @@ def test_no_death_costs_an_answered_scan(house: House, tmp_path: Path, count: in
         reaper = Reaper(service, load, chance)
         with load.running():
             for who in deaths(count, chance):
-                time.sleep(chance.random() * LETS_THEM_BE_S)
+                time.sleep(BACK_WITHIN_S + chance.random() * LETS_THEM_BE_S)
                 if chance.random() < 0.5:
                     staff.change()
                 reaper.strike(who)
@@ -193,5 +188,5 @@ def test_no_death_costs_an_answered_scan(house: House, tmp_path: Path, count: in
     books.tell("deaths", kills=reaper.fate.kills, changes=staff.changes)
     reaper.fate.tell()
     books.settle()
-    assert [visit for visit in load.visits if not reaper.fate.excuses(visit)] == []
+    assert reaper.fate.absences.unexcused(load.visits) == []
     check_storage(house, tmp_path)

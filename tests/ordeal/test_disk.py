@@ -25,7 +25,7 @@ from tests.ordeal.ledger import FileLedger, tell
 from tests.ordeal.load import CODE_FILE, Load, Sent
 from tests.serving import Server, serving, verdict_in, wait_for
 
-pytestmark = pytest.mark.ordeal
+pytestmark = [pytest.mark.ordeal, pytest.mark.alone]
 
 DISK_BYTES = 64 << 20
 RATE = 60.0

@@ -21,12 +21,13 @@ from tests.ordeal.load import CODE_FILE, CODES, HOT, Sent
 from tests.ordeal.vitals import Watch
 from tests.serving import Brand, Server, serving, wait_for
 
-pytestmark = pytest.mark.ordeal
+pytestmark = [pytest.mark.ordeal, pytest.mark.alone]
 
 TIMES_THE_CAPACITY = 4
 """So many pushes at once as are served in 4 s."""
-LINES_MAX = 6000
-"""More than may stand in the service's line."""
+LINES_AT_FIRST = 9000
+"""Twice as many as may stand in the service's line, which grows shorter while they are sent."""
+LINES_MAX = 12_000
 LINES_BUSY = 128
 """Enough for a group in each turn of the service's loop."""
 LINES_NEW_MAX = 1000
@@ -35,7 +36,7 @@ AFTERWARDS = 200
 GROWTH_MAX_BYTES = 192 << 20
 """Each open line has its share, and may have a push and its answer in memory."""
 HANGING_MAX = 0.05
-"""Other tests run on the same machine, and one turn of a service that gets a tenth of it takes long."""
+"""Others may be at work on the same machine, and one turn of a service that gets a tenth of it takes long."""
 SLOWNESS_S = 1.9
 SLOW_FOR_S = 3.0
 KNOWN = [code for code, verdict in CODES.items() if verdict != "fake"]
@@ -49,11 +50,11 @@ def test_more_pushes_than_can_be_served(house: House, tmp_path: Path, codes: lis
         crowd = _crowd(service, codes)
         before, capacity = _measured(crowd)
         watch, passages = Watch.over(service), list[Passage]()
-        lines = min(int(TIMES_THE_CAPACITY * capacity), LINES_MAX)
+        lines = min(int(TIMES_THE_CAPACITY * capacity), LINES_AT_FIRST)
         with watch.looking():
             passages += crowd.closed(crowd.compose(lines), lines=lines)
             while 503 not in {one.status for one in passages} and lines < LINES_MAX:  # it has just become faster
-                lines = min(2 * lines, LINES_MAX)
+                lines = min(lines * 3 // 2, LINES_MAX)
                 passages += crowd.closed(crowd.compose(lines), lines=lines)
         # By itself, and at once: nobody restarts it, and nobody waits.
         afterwards = crowd.closed(crowd.compose(AFTERWARDS), lines=16)

@@ -21,6 +21,7 @@ from scanhook.envelope import Keyring
 from scanhook.settings import House
 from scanhook.wire.service import keyring
 from tests.conftest import stock
+from tests.ordeal.absences import BACK_WITHIN_S, Absences
 from tests.ordeal.books import Books, check_storage
 from tests.ordeal.crowd import seed
 from tests.ordeal.delivery import Ending, Manner, Shape
@@ -66,12 +67,20 @@ def visitors(house: House, *ports: int, pause_s: float = PAUSE_S) -> Visitors:
     return Visitors(ports, keys=keys_of(house), rate=RATE, seed=seed(), manners=MANNERS, pause_s=pause_s)
 
 
-def settle_up(house: House, home: Path, load: Visitors, what: str, **more: object) -> None:
-    """Hold the journal to what was answered, and the answers to what was read."""
+def settle_up(
+    house: House, home: Path, load: Visitors, what: str, *, absences: Absences | None = None, **more: object
+) -> None:
+    """Hold the journal to what was answered, and the answers to what was read.
+
+    :param absences: when "try again" may be said.
+    """
+    absences = absences or Absences()
     books = Books(house, load)
     books.tell(what, swallowed=len(books.swallowed), **more)
     books.settle()
-    assert [visit for visit in load.visits for made in visit.deliveries if made.ending is Ending.TAKEN] == []
+    tries = [made for visit in load.visits for made in visit.deliveries]
+    assert [made for made in tries if made.ending is Ending.TAKEN] == []
+    assert [made for made in tries if made.status == 503 and not absences.excuses(made)] == []
     assert books.swallowed == []
     check_storage(house, home)
 
@@ -119,20 +128,23 @@ def test_a_reload_refuses_nobody_and_loses_no_push(stand: House, tmp_path: Path,
 
 @lengths(2, 200)
 def test_a_stop_answers_every_push_that_was_read(stand: House, tmp_path: Path, count: int) -> None:
-    took, log, codes = [], "", set()
+    absences, log, codes = Absences(), "", set()
+    took = []
     with Phoenix(stand, tmp_path) as service:
         load = visitors(stand, service.port)
         chance = random.Random(load.seed)
         with load.running():
             for _ in range(count):
-                time.sleep(chance.random() * LETS_THEM_BE_S)
+                time.sleep(BACK_WITHIN_S + chance.random() * LETS_THEM_BE_S)
                 began_at = time.monotonic()
                 codes.add(service.stop())
                 took.append(time.monotonic() - began_at)
                 log += service.server.log()
                 service.rise()
-    settle_up(stand, tmp_path, load, "stops", stops=count, unread=dict(not_read(load)))
+                absences.windows.append((began_at, time.monotonic()))
+    settle_up(stand, tmp_path, load, "stops", absences=absences, stops=count, unread=dict(not_read(load)))
     tell(f"  a stop took at most {max(took):.2f} s")
+    assert absences.unexcused(load.visits) == []
     assert codes == {0}
     assert "Forcing close" not in log
     assert ended_by_themselves(log)

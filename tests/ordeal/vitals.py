@@ -21,10 +21,12 @@ class Vitals:
     """What a process takes.
 
     :param resident: bytes of memory.
+    :param own: those of them that are no file's: what a leak takes.
     :param files: open ones, and connections.
     """
 
     resident: int
+    own: int
     threads: int
     files: int
 
@@ -33,8 +35,9 @@ def vitals_of(pid: int) -> Vitals:
     """Look at a process."""
     process = Path(f"/proc/{pid}")
     said = dict(line.split(":", 1) for line in (process / "status").read_text(encoding="ascii").splitlines())
-    resident = int(said["VmRSS"].split()[0]) << 10
-    return Vitals(resident=resident, threads=int(said["Threads"]), files=len(list((process / "fd").iterdir())))
+    resident, own = (int(said[name].split()[0]) << 10 for name in ("VmRSS", "RssAnon"))
+    files = len(list((process / "fd").iterdir()))
+    return Vitals(resident=resident, own=own, threads=int(said["Threads"]), files=files)
 
 
 @dataclass(slots=True, kw_only=True)

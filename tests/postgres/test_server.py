@@ -60,6 +60,7 @@ def test_the_owner_is_no_superuser(postgres: Address) -> None:
     assert postgres.sql("SHOW is_superuser", user=OWNER) == [("off",)]
 
 
+@pytest.mark.ordeal
 def test_a_killed_server_leaves_no_process_and_comes_back_with_every_commit(server: Server) -> None:
     server.sql("CREATE TABLE kept AS SELECT 1 AS n")
     processes = [psutil.Process(server.pid), *psutil.Process(server.pid).children()]
@@ -76,6 +77,7 @@ def test_a_killed_server_leaves_no_process_and_comes_back_with_every_commit(serv
     assert server.sql("SELECT n FROM kept") == [(1,)]
 
 
+@pytest.mark.ordeal
 def test_a_paused_server_stands_still_until_it_goes_on(server: Server) -> None:
     processes = [psutil.Process(server.pid), *psutil.Process(server.pid).children()]
 
@@ -88,6 +90,7 @@ def test_a_paused_server_stands_still_until_it_goes_on(server: Server) -> None:
     assert server.sql("SELECT 1") == [(1,)]
 
 
+@pytest.mark.ordeal
 @pytest.mark.parametrize("mode", ["smart", "fast", "immediate"])
 def test_a_server_restarts_where_it_was(server: Server, mode: str) -> None:
     pid, url = server.pid, server.url()
@@ -121,6 +124,7 @@ def test_a_standby_has_every_commit_and_can_be_promoted(*, alone: bool) -> None:
         assert standby.sql("SELECT n FROM kept ORDER BY n") == [(1,), (2,)]
 
 
+@pytest.mark.ordeal
 def test_a_server_does_not_outlive_the_process_that_started_it() -> None:
     with _user("Server.start()") as user:
         folder = _folder_of(user)
@@ -131,6 +135,7 @@ def test_a_server_does_not_outlive_the_process_that_started_it() -> None:
         wait_for(lambda: not folder.exists(), "the server is gone")
 
 
+@pytest.mark.ordeal
 def test_a_shared_server_goes_with_its_last_user_however_it_went(tmp_path: Path) -> None:
     shared = f"shared_server(Path({str(tmp_path)!r}))"
     with _user(shared) as first, _user(shared) as second:

@@ -83,6 +83,7 @@ def test_a_file_that_was_moved_to_the_printer_is_never_taken_back(
     assert list(store.folder.glob("import-*")) == []
 
 
+@pytest.mark.ordeal
 def test_codes_whose_folder_cannot_be_seen_stay_until_it_can(
     store: SqliteRegistry, frame: Product, shelf: Path
 ) -> None:
@@ -138,6 +139,7 @@ def test_activated_codes_whose_file_cannot_appear_stay(store: SqliteRegistry, fr
     assert list(store.open_mints()) == []
 
 
+@pytest.mark.ordeal
 def test_activated_codes_whose_folder_is_gone_are_noted(store: SqliteRegistry, frame: Product, shelf: Path) -> None:
     kill_at("file named", store, shelf / "spring.csv")
     activate(store, Scope(product=frame, batch="spring", first=1, last=10))
@@ -148,6 +150,7 @@ def test_activated_codes_whose_folder_is_gone_are_noted(store: SqliteRegistry, f
     assert store.find_batch(frame, "spring")
 
 
+@pytest.mark.ordeal
 def test_a_dropped_mint_without_its_folder_is_not_settled_for_ever(
     store: SqliteRegistry, frame: Product, shelf: Path
 ) -> None:
@@ -159,6 +162,7 @@ def test_a_dropped_mint_without_its_folder_is_not_settled_for_ever(
     assert list(store.open_mints()) == []
 
 
+@pytest.mark.ordeal
 def test_the_next_mint_clears_away_what_a_killed_one_has_left(
     store: SqliteRegistry, frame: Product, shelf: Path
 ) -> None:

@@ -265,6 +265,19 @@ def test_a_group_is_looked_up_in_one_transaction_that_reads_each_code_once(
     ]
 
 
+def test_a_code_that_everybody_scans_is_read_once_for_a_group(
+    store: SqliteRegistry, tmp_path: Path, pepper: Pepper
+) -> None:
+    codes = [f"SHOW{number:04}" for number in range(64)]
+    load(store, tmp_path / "codes.csv", pepper, *ean_lines(*codes))
+
+    def reads(asked: list[str]) -> int:
+        store.look_up_all([("main", *EAN, code) for code in asked])
+        return traced(store, lambda: store.look_up_all([("main", *EAN, code) for code in asked])).count(FIND_CODE_ONCE)
+
+    assert (reads(codes[:1] * 64), reads(codes)) == (1, 64)
+
+
 def test_only_codes_that_were_touched_themselves_cost_a_second_read(
     store: SqliteRegistry, tmp_path: Path, pepper: Pepper
 ) -> None:

@@ -87,6 +87,25 @@ def test_who_comes_late_to_his_turn_takes_more_but_not_all(
     asyncio.run(act())
 
 
+def test_where_there_is_no_end_of_them_each_turn_takes_more(
+    port: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "_AT_ONCE", 1)
+    monkeypatch.setattr(listening, "_EVEN_TURNS", 2)
+    monkeypatch.setattr(listening, "_PER_LATE_S", 0)
+    monkeypatch.setattr(listening, "_AT_MOST", 6)
+
+    async def act() -> None:
+        listener = Noting(asyncio.get_running_loop(), port, partial(Greeter, b"a"))
+        assert await greetings(port, 20) == [b"a"] * 20
+        assert listener.counts == [1, 1, 1, 2, 4, 6, 6]
+        assert await greetings(port, 1) == [b"a"]
+        assert listener.counts[7:] == [1]
+        listener.close()
+
+    asyncio.run(act())
+
+
 def test_who_stops_between_two_turns_leaves_the_rest_to_others(
     port: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -213,7 +213,9 @@ def killing_at(wanted: int) -> Callable[[str, int, int], None]:
     return kill
 
 
-@pytest.mark.parametrize("steps", range(0, 36, 5))
+@pytest.mark.parametrize(
+    "steps", [*range(0, 36, 10), *(pytest.param(steps, marks=pytest.mark.ordeal) for steps in range(5, 36, 10))]
+)
 def test_a_move_that_was_stopped_anywhere_goes_on(
     source: StorageUrl, target: StorageUrl, pepper: Pepper, steps: int
 ) -> None:
