@@ -3,9 +3,9 @@
 --
 --   ysqlsh -v ON_ERROR_STOP=1 -d scanhook -f yugabytedb.sql
 --
--- YugabyteDB spreads every table by its primary key, by the hash of its first column unless the key says ASC. Tags and
--- identities are random already, and some work walks through them in order: so they are spread by ranges, which divide
--- by themselves as they grow. Numbers must be found in their order, too.
+-- YugabyteDB spreads every table by its primary key, by the hash of its first column unless the key says ASC. Tags are
+-- random already, and some work walks through them in order: so they are spread by ranges, which divide by themselves as
+-- they grow. Identities begin with the time, and are left to their hash. Numbers must be found in their order, too.
 SET search_path TO scanhook;
 
 ALTER TABLE codes DROP CONSTRAINT codes_pkey;

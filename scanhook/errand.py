@@ -40,7 +40,7 @@ def handed(
     come upon the work all the same, later or already.
 
     :param dropped: called instead where the pool is shut down, and what waits in its queue cancelled.
-    :returns: whether it is done, once, or never.
+    :returns: whether it is done, once, or dropped; else it never is.
     """
     errand = _Errand(work)
     try:

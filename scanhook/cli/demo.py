@@ -41,6 +41,7 @@ _START_MAX_S = 20.0
 _STOP_MAX_S = 30.0
 _SANDBOX_PORT = 9000
 _ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+_DISTURBANCES = (*_ENDINGS, signal.SIGINT)
 _EXPECTED = (("GENUINE0001", Shown.GENUINE), ("COPIED99999", Shown.FAKE), ("PRINTED0003", Shown.NOT_ACTIVE))
 _WORDS = {Shown.NOT_ACTIVE: "not activated", Shown.NO_ANSWER: "no answer"}
 """What WeChat's window would show, where its name alone does not say it."""
@@ -88,9 +89,13 @@ def demo(context: click.Context, port: int | None, sandbox_port: int | None, *, 
 
 def _end(*_: object) -> NoReturn:
     """End as a program does by itself, so that the folder goes and the service ends."""
-    for ending in _ENDINGS:
-        signal.signal(ending, signal.SIG_IGN)  # whoever cleans up is not disturbed
+    _be_undisturbed()
     sys.exit(0)
+
+
+def _be_undisturbed() -> None:
+    for disturbance in _DISTURBANCES:
+        signal.signal(disturbance, signal.SIG_IGN)
 
 
 @contextmanager
@@ -143,6 +148,7 @@ def _serving(house: House) -> Iterator[subprocess.Popen[bytes]]:
         _wait_until_up(process, house.settings.service.bind, log)
         yield process
     finally:
+        _be_undisturbed()
         process.terminate()
         try:
             process.wait(_STOP_MAX_S)

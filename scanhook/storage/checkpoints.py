@@ -80,8 +80,8 @@ class Checkpoints:
         if is_time and (self._thread is None or not self._thread.is_alive()):
             if is_step:
                 self._due = pages + _STEP_PAGES
-            if not self._started(tells=is_step) or (self._failed and pages >= _ENDLESS_PAGES):
-                with self._telling(tells=is_step), suppress(apsw.BusyError):
+            if not self._started(tells=is_step) or (is_step and self._failed and pages >= _ENDLESS_PAGES):
+                with self._telling(tells=is_step):
                     connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         return apsw.SQLITE_OK
 
@@ -98,18 +98,17 @@ class Checkpoints:
         # Of several processes one copies; the others find the log busy, and leave it to that one.
         with self._alone, self._telling(tells=tells), closing(open_file(self._path)) as connection:
             connection.set_busy_handler(_patience())
-            with suppress(apsw.BusyError):
-                if _nearly_all_copied(connection):
-                    with self._turn:
-                        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+            if _nearly_all_copied(connection):
+                with self._turn:
+                    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
 
     @contextmanager
     def _telling(self, *, tells: bool) -> Iterator[None]:
         """Let no failure reach a commit, which has succeeded; it is told once a step, and tried again much sooner."""
         try:
-            with wording(self._path):
+            with wording(self._path), suppress(apsw.BusyError):  # somebody else copies, or reads what is old
                 yield
-            self._failed = False
+                self._failed = False
         except StorageError as error:
             self._again_at = time.monotonic() + _PAUSE_S
             self._failed = True

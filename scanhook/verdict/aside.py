@@ -72,6 +72,7 @@ class Aside:
             handover.give(result)
         except BaseException as error:  # noqa: BLE001  (it is whose who waits)
             future.set_exception(error)
+            del future  # or error, traceback, frame and future would hold each other
         else:
             future.set_result(result)
 

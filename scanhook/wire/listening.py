@@ -76,16 +76,20 @@ class Listener:
 
     def _take(self, count: int) -> None:
         """Take so many, and come again for the rest."""
+        due = self._loop.time() + _TURN_S
+        self._pause = again = self._loop.call_at(due, self._come_again, due)  # whatever becomes of those in between
         for _ in range(count):
             try:
                 line, _address = self._sock.accept()
             except (BlockingIOError, InterruptedError):
+                again.cancel()
                 self._listen()  # nobody waits any more, or another worker was faster
                 return
             except OSError as error:
                 if error.errno in _TRANSIENT:
                     continue
                 # No descriptor is left, say, and the connection that stays would be found again at once.
+                again.cancel()
                 log.error("a connection cannot be taken", why=error.strerror)
                 self._pause = self._loop.call_later(_PAUSE_S, self._listen)
                 return
@@ -95,8 +99,6 @@ class Listener:
             task = self._loop.create_task(self._serve(line))
             self._taking.add(task)
             task.add_done_callback(self._taking.discard)
-        due = self._loop.time() + _TURN_S
-        self._pause = self._loop.call_at(due, self._come_again, due)
 
     async def _serve(self, line: socket.socket) -> None:
         try:

@@ -29,6 +29,8 @@ WAITING_MAX = 256
 """So many pushes may wait in one process; a further one is answered "try again" at once."""
 ASIDE_MAX = 256
 """So many more may stand aside."""
+EVENTS_MAX = 128
+"""So many events may wait while others are stored: the rest of those places is for scans that wait for verifiers."""
 GROUP_MAX = 64
 """So many go through at once."""
 GROUPS_MAX = 3
@@ -247,6 +249,8 @@ class WaitingRoom:
 
         :returns: why it cannot; nothing if it can.
         """
+        if len(self._events) >= EVENTS_MAX:
+            return f"{EVENTS_MAX} events wait for the storage already"
 
         def goes() -> bool:
             with self._lock:

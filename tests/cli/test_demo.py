@@ -118,9 +118,14 @@ def test_what_is_no_port_is_a_usage_error(option: str, port: str) -> None:
 def staying(home: Path, port: int) -> Iterator[subprocess.Popen[str]]:
     """Run a demo, and let nothing of it stay."""
     command = [sys.executable, "-m", "scanhook", "demo", "--port", str(port), "--sandbox-port", str(free_port())]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=environment(home), start_new_session=True
-    ) as process:
+    ignored = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored there, too
+    try:
+        running = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, env=environment(home), start_new_session=True
+        )
+    finally:
+        signal.signal(signal.SIGHUP, ignored)
+    with running as process:
         try:
             yield process
         finally:

@@ -32,7 +32,12 @@ class Absences:
         ]
 
     def excuses(self, made: Delivery) -> bool:
-        """Tell whether a try met with an absence; one that was told to come again, with that or the time behind it."""
+        """Tell whether a try met with an absence; one that was told to come again, with that or the time behind it.
+
+        Nothing excuses that nothing came: who is killed or stopped ends his connections.
+        """
+        if made.ending is Ending.LATE:
+            return False
         if made.ending is Ending.ANSWERED:
             since, longer_s = made.began_at, BACK_WITHIN_S
         else:

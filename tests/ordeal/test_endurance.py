@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import linear_regression
+from statistics import median
 
 import pytest
 
@@ -149,9 +149,16 @@ def _most(seen: Sequence[Vitals]) -> Vitals:
 
 
 def _slope(sizes: Sequence[int]) -> float:
-    """Return by how many bytes a push they grow in the second half, by least squares."""
+    """Return by how many bytes a push they grow in the second half: the middle one of all slopes between two moments.
+
+    Memory comes in pieces of a MiB, which a mean would take for a leak.
+    """
     half = sizes[len(sizes) // 2 :]
-    return linear_regression(range(0, AT_ONCE * len(half), AT_ONCE), half).slope
+    return median(
+        (later - sooner) / (AT_ONCE * (gap + 1))
+        for place, sooner in enumerate(half)
+        for gap, later in enumerate(half[place + 1 :])
+    )
 
 
 def _tell(name: str, seen: Sequence[Vitals], warm: int) -> None:
