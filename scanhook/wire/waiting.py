@@ -107,7 +107,7 @@ class WaitingRoom:
                 self._line.append(visitor)
             self._send_group(loop)
         else:
-            why = self._note(loop, visitor)
+            why = self._note(visitor)
             if why:
                 self._give_up(visitor, why)
         return visitor.answer
@@ -244,7 +244,7 @@ class WaitingRoom:
             self._begun.append((begun, visitor))
         self._send_group(loop)
 
-    def _note(self, loop: asyncio.AbstractEventLoop, visitor: _Visitor) -> str:
+    def _note(self, visitor: _Visitor) -> str:
         """Let what is no scan be stored aside: those that come while others are stored go together after them.
 
         :returns: why it cannot; nothing if it can.
@@ -256,7 +256,7 @@ class WaitingRoom:
             with self._lock:
                 self._events.append(visitor)
                 begins, self._noting = not self._noting, True
-            if not begins or handed(self._asides, partial(self._store_events, loop)):
+            if not begins or handed(self._asides, self._store_events):
                 return True
             with self._lock:  # nobody else has joined it: all who do run on this loop
                 self._events.clear()
@@ -265,7 +265,7 @@ class WaitingRoom:
 
         return self._leave_line(visitor, goes)
 
-    def _store_events(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _store_events(self) -> None:
         while True:
             with self._lock:
                 taken = [self._events.popleft() for _ in range(min(GROUP_MAX, len(self._events)))]
@@ -279,6 +279,7 @@ class WaitingRoom:
                 found = [self._callback.broken(error)] * len(visitors)
             answers = dict(zip(visitors, found, strict=True))
             for visitor in taken:
+                loop = visitor.answer.get_loop()
                 loop.call_soon_threadsafe(self._come_back, loop, visitor, answers.get(visitor))
 
     def _go_aside(self, loop: asyncio.AbstractEventLoop, visitor: _Visitor, wait: Callable[[], _Found]) -> str:
