@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -46,12 +47,16 @@ class Gate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """A service whose storage takes its time."""
+    """A service whose storage takes its time.
+
+    :param at: when all its scans were made, so that the same one is a repeat.
+    """
 
     wire: Wire
     service: Service
     callback: Callback
     metrics: Metrics
+    at: int = field(default_factory=lambda: int(time.time()))
 
     def counted(self) -> tuple[dict[str, int], int]:
         """Return how many pushes were counted by their outcomes, and of how many the time was taken."""
@@ -68,7 +73,7 @@ class Waiting:
         return taken
 
     def scan(self, code: str = "GENUINE0001", *, person: str = OPENID) -> Taken:
-        return self.taken(scan_push(code, keys=self.wire.keys(), FromUserName=person))
+        return self.taken(scan_push(code, keys=self.wire.keys(), at=self.at, FromUserName=person))
 
     def verdict(self, answer: HttpAnswer | Onward) -> str:
         assert isinstance(answer, HttpAnswer)
