@@ -26,11 +26,13 @@ def pytest_configure() -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Let one worker for every two cores come on top in the fast suite, whose tests wait for servers and processes.
+    """Let one worker for every two cores come on top: tests and ordeals wait for servers and processes.
 
-    Ordeals, which fill all cores by themselves, have one for each, and who names a number gets it.
+    Browsers fill all cores by themselves, and so does what hypothesis thinks up: there is one for each. Who names a
+    number gets it.
     """
-    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ or not str(config.getoption("markexpr")).startswith("not "):
+    marks = str(config.getoption("markexpr"))
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ or not marks.startswith(("not ", "ordeal")):
         return None
     cores = len(os.sched_getaffinity(0))
     return cores + (cores + 1) // 2

@@ -48,8 +48,11 @@ _LETTERS = {
 
 def states(registry: RegistryStore, now: float = AT) -> str:
     """Tell the state of every code by the letters above (stolen is T): four active, four issued, B-2, tea."""
-    found = [looked.code for looked in registry.look_up_all([("main", *name, code) for name, code in CODES])]
-    text = "".join(_LETTERS[code.state_at(now)] if code else "?" for code in found)
+    letters = []
+    for name, code in CODES:
+        found = registry.look_up("main", *name, code).code
+        letters.append(_LETTERS[found.state_at(now)] if found else "?")
+    text = "".join(letters)
     return f"{text[:4]} {text[4:8]} {text[8:10]} {text[10:]}"
 
 

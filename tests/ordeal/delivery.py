@@ -25,8 +25,7 @@ __all__ = ["Delivery", "Ending", "Lines", "Manner", "Shape", "deliver"]
 _CLOSED = 7
 """``TCP_CLOSE`` of ``tcp_info``: a reset came."""
 _SETTLES_S = 0.05
-_RESETS_S = 10.0
-"""Long, for others may be at work on the same machine; nobody waits for it but who finds a fault."""
+_RESETS_S = 3.0
 
 
 class Ending(StrEnum):

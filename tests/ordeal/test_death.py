@@ -120,8 +120,8 @@ class Reaper:
         wait_for(lambda: all(is_dead(pid) for pid in pids), "they are dead")
         if who == "service":
             self._service.rise()
-        wait_for(lambda: len(self._service.living()) == 2, "two workers are back")
         gone_at = time.monotonic()
+        wait_for(lambda: len(self._service.living()) == 2, "two workers are back")
         if who == "housekeeper":
             wait_for(lambda: housekeeper(self._service), "somebody keeps house")
         else:

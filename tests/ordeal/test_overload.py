@@ -35,7 +35,9 @@ BEFORE = 1200
 AFTERWARDS = 200
 GROWTH_MAX_BYTES = 192 << 20
 """Each open line has its share, and may have a push and its answer in memory."""
-HANGING_MAX = 0.05
+TOLD_WITHIN_S = 4.0
+"""Before WeChat cuts the line; the service means to be done after 3 s at most."""
+MOST = 0.95
 """Others may be at work on the same machine, and one turn of a service that gets a tenth of it takes long."""
 SLOWNESS_S = 1.9
 SLOW_FOR_S = 3.0
@@ -65,7 +67,7 @@ def test_more_pushes_than_can_be_served(house: House, tmp_path: Path, codes: lis
     _settle_up(house, [*before, *passages, *afterwards])
     assert {one.status for one in [*before, *afterwards, *again]} == {200}
     assert {200, 503} <= {one.status for one in passages} <= {0, 200, 503}
-    assert _hanging(passages) <= HANGING_MAX
+    assert percentile((one.took_s for one in passages), MOST) < TOLD_WITHIN_S
     _stays_alive(watch)
     check_storage(house, tmp_path)
 
@@ -88,9 +90,7 @@ def test_new_lines_are_taken_while_others_are_busy(house: House, tmp_path: Path)
     _tell("lines that are busy", busy, on_old, watch)
     _tell("new lines meanwhile, each for one push", new, on_new, watch)
     _settle_up(house, [*before, *on_old, *on_new])
-    assert {one.status for one in on_old} == {200}
-    assert {one.status for one in on_new} <= {0, 200}
-    assert _hanging(on_new) <= HANGING_MAX
+    assert {one.status for one in [*on_old, *on_new]} == {200}
     _stays_alive(watch)
 
 
@@ -124,7 +124,7 @@ def test_a_slow_verifier_holds_up_only_those_that_ask_it(house: House, tmp_path:
     _settle_up(house, [*before, *asked, *passages])
     assert {one.status for one in passages} == {200}
     assert percentile((one.took_s for one in passages), 0.9) < SLOWNESS_S / 2
-    assert _hanging(asked) <= HANGING_MAX
+    assert percentile((one.took_s for one in asked), MOST) < TOLD_WITHIN_S
     assert 503 in {one.status for one in asked}
     _stays_alive(watch)
     check_storage(house, tmp_path)
@@ -180,11 +180,6 @@ def _settle_up(house: House, passages: Sequence[Passage]) -> Reckoning:
     assert (reckoning.lost, reckoning.doubled, reckoning.wrong) == (0, 0, 0)
     assert ledger.miscounted() == {}
     return reckoning
-
-
-def _hanging(passages: Sequence[Passage]) -> float:
-    """Return the share of those that were told nothing before WeChat cut the line."""
-    return sum(one.status == 0 for one in passages) / len(passages)
 
 
 def _stays_alive(watch: Watch) -> None:

@@ -46,7 +46,7 @@ def lengths(short: int, long: int) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(
         "count",
         [
-            pytest.param(short, id="short", marks=pytest.mark.ordeal),
+            pytest.param(short, id="short", marks=[pytest.mark.ordeal, pytest.mark.alone]),
             pytest.param(long, id="long", marks=pytest.mark.endurance),
         ],
     )

@@ -35,6 +35,12 @@ def port() -> Iterator[socket.socket]:
         yield sock
 
 
+def tuned(monkeypatch: pytest.MonkeyPatch, **numbers: float) -> None:
+    """Give the module's numbers other values."""
+    for name, number in numbers.items():
+        monkeypatch.setattr(listening, f"_{name.upper()}", number)
+
+
 async def greetings(port: socket.socket, count: int) -> list[bytes]:
     """Return what so many visitors hear who stand before the port at once."""
     with ExitStack() as lines:
@@ -43,7 +49,7 @@ async def greetings(port: socket.socket, count: int) -> list[bytes]:
 
 
 def test_those_who_share_a_port_share_its_connections(port: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listening, "_AT_ONCE", 2)
+    tuned(monkeypatch, at_once=2)
 
     async def act() -> None:
         loop = asyncio.get_running_loop()
@@ -73,10 +79,7 @@ class Noting(Listener):
 def test_who_comes_late_to_his_turn_takes_more_but_not_all(
     port: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listening, "_AT_ONCE", 1)
-    monkeypatch.setattr(listening, "_TURN_S", -1.0)
-    monkeypatch.setattr(listening, "_PER_LATE_S", 5)
-    monkeypatch.setattr(listening, "_AT_MOST", 6)
+    tuned(monkeypatch, at_once=1, turn_s=-1.0, per_late_s=5, at_most=6)
 
     async def act() -> None:
         listener = Noting(asyncio.get_running_loop(), port, partial(Greeter, b"a"))
@@ -90,10 +93,7 @@ def test_who_comes_late_to_his_turn_takes_more_but_not_all(
 def test_where_there_is_no_end_of_them_each_turn_takes_more(
     port: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listening, "_AT_ONCE", 1)
-    monkeypatch.setattr(listening, "_EVEN_TURNS", 2)
-    monkeypatch.setattr(listening, "_PER_LATE_S", 0)
-    monkeypatch.setattr(listening, "_AT_MOST", 6)
+    tuned(monkeypatch, at_once=1, even_turns=2, per_late_s=0, at_most=6)
 
     async def act() -> None:
         listener = Noting(asyncio.get_running_loop(), port, partial(Greeter, b"a"))
@@ -109,8 +109,7 @@ def test_where_there_is_no_end_of_them_each_turn_takes_more(
 def test_who_stops_between_two_turns_leaves_the_rest_to_others(
     port: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listening, "_AT_ONCE", 1)
-    monkeypatch.setattr(listening, "_TURN_S", 3600.0)
+    tuned(monkeypatch, at_once=1, turn_s=3600.0)
 
     async def act() -> None:
         listener = Listener(asyncio.get_running_loop(), port, partial(Greeter, b"a"))
@@ -146,7 +145,7 @@ class Exhausted:
 def test_a_connection_that_cannot_be_taken_now_is_taken_afterwards(
     port: socket.socket, error: int, told: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(listening, "_PAUSE_S", 0.0)
+    tuned(monkeypatch, pause_s=0.0)
 
     async def act() -> None:
         sock: Any = Exhausted(port, error)
