@@ -185,10 +185,20 @@ class Server:
         finally:
             connection.close()
 
-    def push(self, push: Push, *, name: str = "") -> Answer:
-        """Send a push to the first account's callback, or to a named one."""
-        path = f"/wechat/callback/{name}" if name else "/wechat/callback"
-        return self.request("POST", f"{path}?{push.query}", push.body, {"Content-Type": "text/xml"})
+    def push(self, push: Push, *, name: str = "", at_once: bool = True) -> Answer:
+        """Send a push to the first account's callback, or to a named one.
+
+        :param at_once: in one piece, as WeChat and proxies send it; else the body comes behind the head.
+        """
+        target = f"/wechat/callback{'/' if name else ''}{name}?{push.query}"
+        if not at_once:
+            return self.request("POST", target, push.body, {"Content-Type": "text/xml"})
+        heads = f"Host: localhost\r\nContent-Type: text/xml\r\nContent-Length: {len(push.body)}"
+        with socket.create_connection(("127.0.0.1", self.port), timeout=_PATIENCE_S) as line:
+            line.sendall(f"POST {target} HTTP/1.1\r\n{heads}\r\n\r\n".encode() + push.body)
+            with http.client.HTTPResponse(line, method="POST") as response:
+                response.begin()
+                return Answer(status=response.status, body=response.read(), headers=_by_name(response))
 
     def figures(self) -> dict[str, float]:
         """Return what ``/metrics`` says."""

@@ -12,15 +12,14 @@ import asyncio
 import os
 import select
 import time
-from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 from urllib.parse import quote
 
 from scanhook.wire.log import log
 
 __all__ = ["AccessLog"]
 
+Client = tuple[str, int] | None
 _STDOUT = 1
 _PIECE_BYTES = select.PIPE_BUF - 1
 """A pipe takes so much in one piece, or nothing of it (``pipe(7)``), and the end of a line that was torn before it."""
@@ -45,18 +44,18 @@ class AccessLog:
         self._torn = b""
         self._lost, self._told_at = 0, float("-inf")
 
-    def note(self, scope: Mapping[str, Any], *, status: int, size: int, started: float) -> None:
+    def note(self, client: Client, method: str, path: str, *, status: int, size: int, started: float) -> None:
         """Write a request down.
 
-        :param scope: the request's, as ASGI has it.
+        :param client: the address and port that it came from, where they are known.
+        :param path: decoded, without the query.
         :param size: of the answer's body, in bytes.
         :param started: when the request came, by ``time.perf_counter``.
         """
         if not self._lines:
             asyncio.get_running_loop().call_soon(self.flush)
-        client = scope.get("client")
         ms = (time.perf_counter() - started) * 1000
-        request = _request(scope["method"], scope["path"])
+        request = _request(method, path)
         self._lines.append(f'{client[0] if client else "-"} "{request}" {status} {size} {ms:.0f}ms\n')
 
     def flush(self) -> None:

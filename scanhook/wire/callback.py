@@ -80,6 +80,12 @@ class Callback:
         """Whether :meth:`push` may wait for another machine that keeps the storage."""
         return self._service.storage.waits
 
+    @property
+    def paths(self) -> dict[str, Account]:
+        """By path, the account whose pushes come there."""
+        accounts = self._service.accounts
+        return {CALLBACK_PATH: accounts[self._first]} | {f"{CALLBACK_PATH}/{name}": accounts[name] for name in accounts}
+
     def account(self, name: str = "") -> Account | None:
         """Return the account of that name; without one, the first."""
         return self._service.accounts.get(name or self._first)
@@ -203,7 +209,7 @@ class Callback:
         """
         return self._refused(Undecided(why), _opened_of(push).account, "POST")
 
-    def broken(self, error: Exception) -> HttpAnswer:
+    def broken(self, error: BaseException) -> HttpAnswer:
         """Answer a push over which something broke that should not."""
         log.error("broken", status=503, why=type(error).__name__, where=last_line(error))
         return HttpAnswer(status=503, body=b"try again", content_type=_TEXT)

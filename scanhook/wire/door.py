@@ -8,26 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 from a2wsgi import WSGIMiddleware
 from flask import Flask
-from werkzeug.exceptions import ClientDisconnected
 
 from scanhook.envelope import BODY_MAX_BYTES
 from scanhook.receive import Account
-from scanhook.wire.access import AccessLog
-from scanhook.wire.callback import CALLBACK_PATH, Callback, HttpAnswer, Onward, Taken
+from scanhook.wire.access import AccessLog, Client
+from scanhook.wire.behind import Exchange, Receive, Scope, Send, taking_chunks
+from scanhook.wire.callback import Callback, HttpAnswer, Onward, Taken
 from scanhook.wire.line import Line
+from scanhook.wire.plain import PlainRequest
 from scanhook.wire.waiting import WaitingRoom
 
-__all__ = ["Door"]
+__all__ = ["Door", "headers_of"]
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+_Answering = asyncio.Future[HttpAnswer] | asyncio.Future[HttpAnswer | Onward]
 
 
 class Door:
@@ -51,13 +50,14 @@ class Door:
     ) -> None:
         self._callback = callback
         # Threads are made as they are needed; a verdict or an upload over the API may hold one for a while.
-        self._flask: Any = WSGIMiddleware(cast("Any", _taking_chunks(app)), workers=threads)
+        self._flask: Any = WSGIMiddleware(cast("Any", taking_chunks(app)), workers=threads)
         self._close = close
         self._access_log = access_log
         # Of their own: however many wait for a brand's server, no scan waits for a thread. Half of them may wait; the
         # other half sends away those that find no place.
         self._relays = ThreadPoolExecutor(2 * callback.relays_max, thread_name_prefix="relay")
         self._line = Line(callback, threads=threads)
+        self._accounts = callback.paths
         self._room: WaitingRoom | None = None
         if callback.waits_for_storage:
             self._room = WaitingRoom(callback, threads=callback.look_ups_max)
@@ -89,13 +89,7 @@ class Door:
 
     def _pushed_to(self, scope: Scope) -> Account | None:
         """Return the account of a push; ``None`` of any other request."""
-        path: str = scope["path"]
-        if scope["method"] != "POST" or not path.startswith(CALLBACK_PATH):
-            return None
-        rest = path[len(CALLBACK_PATH) :]
-        if not rest:
-            return self._callback.account()
-        return self._callback.account(rest[1:]) if rest[0] == "/" and len(rest) > 1 else None
+        return self._accounts.get(scope["path"]) if scope["method"] == "POST" else None
 
     async def _push(self, account: Account, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
@@ -110,8 +104,7 @@ class Door:
             await _send(send, answer, close=close)
             status, size = answer.status, len(answer.body)
         finally:
-            if self._access_log is not None:
-                self._access_log.note(scope, status=status, size=size, started=started)
+            self._note_scope(scope, status, size, started)
 
     async def _answer(self, account: Account, query: bytes, body: bytes, content_type: str) -> HttpAnswer:
         if self._room is None:
@@ -119,76 +112,73 @@ class Door:
         else:
             taken = self._callback.open(account, query, body, content_type)
             found = await self._room.answer(taken) if isinstance(taken, Taken) else taken
-        if isinstance(found, Onward):
-            found = await asyncio.get_running_loop().run_in_executor(self._relays, self._callback.relay, found)
-        return found
+        return await self._relayed(found) if isinstance(found, Onward) else found
+
+    async def _relayed(self, push: Onward) -> HttpAnswer:
+        return await asyncio.get_running_loop().run_in_executor(self._relays, self._callback.relay, push)
+
+    def takes(self, request: PlainRequest, client: Client, give: Callable[[HttpAnswer], None]) -> bool:
+        """Take a push that came beside ASGI, on the event loop.
+
+        :param client: the address and port that it came from.
+        :param give: is called with the answer, later, on the loop; not at all if the server ends first.
+        :returns: whether it is a push for one of our accounts; if not, it is not ours to answer.
+        """
+        account = self._accounts.get(request.path)
+        if account is None:
+            return False
+        started = time.perf_counter()
+        answering: _Answering
+        if self._room is None:
+            answering = self._line.join(account, request.query, request.body, request.content_type)
+        else:
+            asked = self._answer(account, request.query, request.body, request.content_type)
+            answering = asyncio.ensure_future(asked)
+
+        def given(answering: _Answering) -> None:
+            if answering.cancelled():
+                return
+            error = answering.exception()
+            found = self._callback.broken(error) if error else answering.result()
+            if isinstance(found, Onward):
+                asyncio.ensure_future(self._relayed(found)).add_done_callback(given)
+                return
+            give(found)
+            self._note(client, "POST", request.path, found.status, len(found.body), started)
+
+        answering.add_done_callback(given)
+        return True
 
     async def _leave_to_flask(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        body = _Body(scope, receive, send)
+        exchange = Exchange(scope, receive, send)
         try:
-            await self._flask(scope, body.receive, body.send)
+            await self._flask(scope, exchange.receive, exchange.send)
         finally:
-            if self._access_log is not None:
-                self._access_log.note(scope, status=body.status, size=body.size, started=started)
+            self._note_scope(scope, exchange.status, exchange.size, started)
+
+    def _note_scope(self, scope: Scope, status: int, size: int, started: float) -> None:
+        self._note(scope.get("client"), scope["method"], scope["path"], status, size, started)
+
+    def _note(self, client: Client, method: str, path: str, status: int, size: int, started: float) -> None:
+        if self._access_log is not None:
+            self._access_log.note(client, method, path, status=status, size=size, started=started)
 
 
 def _content_type(scope: Scope) -> str:
     return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"content-type"), "")
 
 
-def _taking_chunks(app: Flask) -> Callable[[dict[str, Any], Any], Any]:
-    """Let Flask read a body that does not say its length: without this word it would find it empty."""
-
-    def taking(environ: dict[str, Any], start_response: Any) -> Any:
-        environ["wsgi.input_terminated"] = "HTTP_TRANSFER_ENCODING" in environ
-        return app(environ, start_response)
-
-    return taking
-
-
-class _Body:
-    """The body of a request on its way to Flask, and what is seen of the answer.
-
-    :param receive: as the server gave it, like ``send``.
-    :ivar status: of the answer; 0 as long as there is none.
-    :ivar size: of the answer's body so far, in bytes.
-    """
-
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._receive, self._send = receive, send
-        self.status = 0
-        self.size = 0
-        # Only these two headers say that there is a body.
-        self._more = any(
-            name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
-            for name, value in scope["headers"]
-        )
-
-    async def receive(self) -> MutableMapping[str, Any]:
-        """Receive a piece; whoever went away in the middle has not sent half a body, as a2wsgi would have it."""
-        message = await self._receive()
-        if self._more and message["type"] == "http.disconnect":
-            raise ClientDisconnected
-        self._more = message.get("more_body", False)
-        return message
-
-    async def send(self, message: MutableMapping[str, Any]) -> None:
-        """Send a part of the answer; when the body was not read to its end, nobody need send the rest of it."""
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            if self._more:
-                message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
-        else:
-            self.size += len(message.get("body", b""))
-        await self._send(message)
-
-
-async def _send(send: Send, answer: HttpAnswer, *, close: bool) -> None:
-    headers = [
+def headers_of(answer: HttpAnswer) -> list[tuple[bytes, bytes]]:
+    """Return the headers of an answer, as ASGI has them."""
+    return [
         (b"content-type", answer.content_type.encode()),
         (b"content-length", str(len(answer.body)).encode()),
     ]
+
+
+async def _send(send: Send, answer: HttpAnswer, *, close: bool) -> None:
+    headers = headers_of(answer)
     if close:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import gc
 import signal
 import socket
 import sys
-import termios
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NoReturn
 from weakref import WeakSet
 
-from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers.gasgi import ASGIWorker
 
+from scanhook.wire.connection import Connection
 from scanhook.wire.listening import Listener
 
 __all__ = ["Worker"]
 
 _TURN_S = 0.1
-_QUIET_S = 0.5
-"""So long after it was made, or something came on it, a connection is not taken for idle."""
-_HALF_S = 5.0
-"""So long the rest of a request is waited for: WeChat itself waits no longer for the answer."""
 _GARBAGE_OBJECTS = 20_000
 _STOPS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
 
@@ -75,11 +69,11 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     def _setup_event_loop(self) -> None:
         super()._setup_event_loop()
         self.is_stopping = False
-        self._connections: WeakSet[_Connection] = WeakSet()
+        self._connections: WeakSet[Connection] = WeakSet()
 
         async def listen(_: Callable[[], Any], *, sock: socket.socket, **_options: Any) -> Listener:
-            def noted() -> _Connection:
-                connection = _Connection(self)
+            def noted() -> Connection:
+                connection = Connection(self)
                 self._connections.add(connection)
                 return connection
 
@@ -113,49 +107,3 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
 def _leave(*_: object) -> NoReturn:
     """Exit before anything was accepted."""
     sys.exit(0)
-
-
-class _Connection(ASGIProtocol):  # type: ignore[misc]
-    """A connection that knows whether something of a request has come."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:
-        """Begin to wait for the first request."""
-        self._heard_at, self._is_half_way = self.worker.loop.time(), False
-        super().connection_made(transport)
-
-    def data_received(self, data: bytes) -> None:
-        """Take what has come."""
-        super().data_received(data)
-        self._heard_at, self._is_half_way = self.worker.loop.time(), not self._request_ready.is_set()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """End, and leave nothing in memory."""
-        super().connection_lost(exc)
-        task = self._task
-        if task is None or task.done():
-            self._let_go()
-        else:
-            task.add_done_callback(self._let_go)
-
-    def _let_go(self, _: object = None) -> None:
-        # All three hold us and we them: the garbage collector would have to find that, which runs rarely here, and does
-        # not see into gunicorn_h1c's parser, written in C: each connection would leave some 11 KiB behind for ever.
-        self._callback_parser = self._current_request = self._body_receiver = None
-
-    def _will_close(self, *told: Any) -> bool:
-        return self.worker.is_stopping or bool(super()._will_close(*told))
-
-    def is_idle(self) -> bool:
-        """Tell whether it can be closed while a worker stops, and no request is lost."""
-        # gunicorn's own word for who waits for a request; calls that have answered may still run.
-        if not self._awaiting_request or self._finishing_calls or self.transport.is_closing():
-            return False
-        patience_s = _HALF_S if self._is_half_way else _QUIET_S
-        return self.worker.loop.time() - self._heard_at >= patience_s and not self._has_unread()
-
-    def _has_unread(self) -> bool:
-        """Tell whether something has come since the event loop last looked: closing now would throw it away."""
-        with suppress(OSError, ValueError):  # a closed socket has no number that ``ioctl`` would take
-            count = fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.FIONREAD, bytes(4))
-            return any(count)
-        return False

@@ -1,4 +1,4 @@
-"""Requests to an ASGI application without a server: what uvicorn or gunicorn would tell it, and what it says."""
+"""Requests to the door without a server: what gunicorn would tell it over ASGI, or beside it, and what it says."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from typing import Any
 from werkzeug.test import Client
 
 from scanhook.sandbox import Push
+from scanhook.wire.callback import HttpAnswer
 from scanhook.wire.door import Door
+from scanhook.wire.plain import PlainRequest
 
 PIECE_BYTES = 1 << 14
+CLIENT = ("192.0.2.7", 50000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,30 @@ def scope_of(path: str, method: str, query: str) -> dict[str, Any]:
 
 def push_through(door: Door, push: Push, path: str = "/wechat/callback") -> Told:
     return ask(door, path, query=push.query, pieces=[push.body])
+
+
+def request_of(push: Push, path: str = "/wechat/callback") -> PlainRequest:
+    """Return a push as the connection reads it."""
+    return PlainRequest(path, push.query.encode(), "text/xml", push.body)
+
+
+def taken(door: Door, *pushes: Push, path: str = "/wechat/callback") -> list[HttpAnswer]:
+    """Send pushes beside ASGI, all at once; return their answers in the order of the pushes."""
+
+    async def answered(push: Push) -> HttpAnswer:
+        answer = asyncio.get_running_loop().create_future()
+        assert door.takes(request_of(push, path), CLIENT, answer.set_result)
+        assert not answer.done()  # never before the connection knows that its push was taken
+        async with asyncio.timeout(20):
+            found: HttpAnswer = await answer
+            return found
+
+    async def all_answered() -> list[HttpAnswer]:
+        found = list(await asyncio.gather(*map(answered, pushes)))
+        await asyncio.sleep(0)  # a turn, for the access log
+        return found
+
+    return asyncio.run(all_answered())
 
 
 async def together(door: Door, pushes: list[Push]) -> list[bytes]:

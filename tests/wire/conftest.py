@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,10 @@ from scanhook.envelope import Keyring
 from scanhook.sandbox import Push
 from scanhook.settings import House, load_settings
 from scanhook.wire.service import keyring
+from scanhook.wire.worker import Worker
 from tests.conftest import APP_ID, ORIGINAL_ID, copy_house, stock
 from tests.serving import Brand, Server, brand_service, serving
+from tests.wire.counter import Counter, made_worker
 
 TOKEN = "OpenSesame1"
 ENCODED_KEY = "TheKeyOfThisHouseIsKnownToNobodyElse0123456"
@@ -108,6 +111,22 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     home = tmp_path_factory.mktemp("server")
     with serving(furnish(home / "house", settings=OTHER_ACCOUNTS), home, workers=4) as running:
         yield running
+
+
+@pytest.fixture
+def counter() -> Counter:
+    """Return somebody who answers in the door's place."""
+    return Counter()
+
+
+@pytest.fixture
+def worker(counter: Counter) -> Iterator[Worker]:
+    """Return a gunicorn worker with a loop, which serves nobody yet."""
+    made = made_worker(counter)
+    yield made
+    made.loop.close()
+    asyncio.set_event_loop(None)
+    made.tmp.close()
 
 
 @pytest.fixture(scope="session")

@@ -8,13 +8,13 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from scanhook.wire.access import AccessLog
 
-SCOPE: dict[str, Any] = {"method": "POST", "path": "/wechat/callback", "client": ("127.0.0.1", 50000)}
+CLIENT = ("127.0.0.1", 50000)
+PUSH = (CLIENT, "POST", "/wechat/callback")
 
 
 def written(act: Callable[[AccessLog], None]) -> str:
@@ -36,7 +36,7 @@ def noted(log: AccessLog, count: int) -> None:
 
     async def turn() -> None:
         for _ in range(count):
-            log.note(SCOPE, status=200, size=1, started=0.0)
+            log.note(*PUSH, status=200, size=1, started=0.0)
         await asyncio.sleep(0)
 
     asyncio.run(turn())
@@ -71,7 +71,7 @@ def drain(reader: int) -> bytes:
 
 def test_a_line_says_who_what_and_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scanhook.wire.access.time.perf_counter", lambda: 7.0123)
-    assert written(lambda log: log.note(SCOPE, status=200, size=712, started=7.0)) == (
+    assert written(lambda log: log.note(*PUSH, status=200, size=712, started=7.0)) == (
         '127.0.0.1 "POST /wechat/callback" 200 712 12ms\n'
     )
 
@@ -86,7 +86,7 @@ def test_a_line_says_who_what_and_how_long(monkeypatch: pytest.MonkeyPatch) -> N
     ],
 )
 def test_one_request_is_one_line_whatever_its_path_holds(path: str, quoted: str) -> None:
-    line = written(lambda log: log.note({**SCOPE, "path": path}, status=404, size=0, started=0.0))
+    line = written(lambda log: log.note(CLIENT, "POST", path, status=404, size=0, started=0.0))
     assert line.startswith(f'127.0.0.1 "POST {quoted}" 404 0 ')
     assert line.count("\n") == 1
 
@@ -94,7 +94,7 @@ def test_one_request_is_one_line_whatever_its_path_holds(path: str, quoted: str)
 def test_lines_of_one_turn_are_written_in_their_order() -> None:
     def act(log: AccessLog) -> None:
         for status in (200, 403, 503):
-            log.note({**SCOPE, "client": None}, status=status, size=1, started=0.0)
+            log.note(None, "POST", "/wechat/callback", status=status, size=1, started=0.0)
 
     statuses = [line.split()[3] for line in written(act).splitlines()]
     assert statuses == ["200", "403", "503"]
@@ -168,7 +168,7 @@ def test_what_a_pipe_takes_in_one_piece_is_written_in_one_and_ends_with_a_line(m
 
     def act(log: AccessLog) -> None:
         for number in range(300):
-            log.note({**SCOPE, "path": f"/{'x' * number}"}, status=200, size=1, started=0.0)
+            log.note(CLIENT, "POST", f"/{'x' * number}", status=200, size=1, started=0.0)
 
     whole = written(act)
 
@@ -181,9 +181,9 @@ def test_what_a_pipe_takes_in_one_piece_is_written_in_one_and_ends_with_a_line(m
 @pytest.mark.parametrize("path", ["/" + "x" * 9000, "/" + "码" * 3000])
 def test_a_line_that_no_pipe_takes_in_one_piece_is_cut_in_its_path(path: str) -> None:
     def act(log: AccessLog) -> None:
-        log.note(SCOPE, status=200, size=1, started=0.0)
-        log.note({**SCOPE, "path": path}, status=404, size=0, started=0.0)
-        log.note(SCOPE, status=200, size=1, started=0.0)
+        log.note(*PUSH, status=200, size=1, started=0.0)
+        log.note(CLIENT, "POST", path, status=404, size=0, started=0.0)
+        log.note(*PUSH, status=200, size=1, started=0.0)
 
     before, line, after = written(act).splitlines(keepends=True)
 

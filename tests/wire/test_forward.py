@@ -18,10 +18,11 @@ from scanhook.journal.sqlite import SqliteJournal
 from scanhook.sandbox import Push, compose_echo
 from scanhook.verdict.breaker import FAILURES_MAX
 from scanhook.wire.app import create_door
+from scanhook.wire.callback import HttpAnswer
 from scanhook.wire.forward import Forwarder, Parcel, Relayed
 from tests.conftest import OPENID, ORIGINAL_ID
 from tests.serving import NONCE, Brand, compose, free_port, journal_size, scan_push, serving, verdict_in, wait_for
-from tests.wire.asgi import push_through
+from tests.wire.asgi import push_through, taken
 from tests.wire.conftest import VERIFIER_SECRET, Wire, furnish
 from tests.wire.old_server import ANSWER, OldServer, old_server, say
 
@@ -299,6 +300,23 @@ def test_the_door_passes_on_too(tmp_path: Path, old: OldServer) -> None:
     wire = _house(tmp_path, old.url)
     told = push_through(create_door(wire.house), _text(wire.keys()))
     assert (told.status, told.body, told.headers[b"content-type"]) == (200, ANSWER, b"application/xml")
+
+
+def test_the_door_passes_on_what_comes_beside_asgi(tmp_path: Path, old: OldServer) -> None:
+    wire = _house(tmp_path, old.url)
+    sent = _text(wire.keys())
+    assert taken(create_door(wire.house), sent) == [HttpAnswer(status=200, body=ANSWER, content_type="application/xml")]
+    assert [(target, body) for target, _, body in old.got] == [(f"/old/wx?{sent.query}", sent.body)]
+
+
+def test_without_a_thread_for_the_brands_own_server_wechat_is_told_to_come_again(
+    tmp_path: Path, old: OldServer
+) -> None:
+    wire = _house(tmp_path, old.url)
+    door = create_door(wire.house)
+    door._relays.shutdown()
+    (answer,) = taken(door, _text(wire.keys()))
+    assert (answer.status, old.got) == (503, [])
 
 
 def test_scans_go_on_while_the_brands_own_server_hangs(tmp_path: Path, old: OldServer) -> None:

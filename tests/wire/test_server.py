@@ -57,21 +57,24 @@ def test_a_url_is_verified_byte_for_byte(server: Server, name: str, echostr: str
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
 
 
+@pytest.mark.parametrize("how", ["at once", "in two pieces"])
 @pytest.mark.parametrize("format_", list(Format))
 @pytest.mark.parametrize("name", ["main", "compat", "plain"])
-def test_a_push_in_every_mode_and_language_gets_its_verdict(server: Server, name: str, format_: Format) -> None:
+def test_a_push_in_every_mode_and_language_gets_its_verdict(
+    server: Server, name: str, format_: Format, how: str
+) -> None:
     keys = keys_of(server, name)
     stock_once(server.house, name)
     verdicts = {}
     for code in ("GENUINE0001", "COPIED99999", "PRINTED0003", ""):
         at = int(time.time())
         push = compose(
-            scan_fields(code, at=at, ToUserName=keys.original_id, FromUserName=f"{OPENID}{format_}"),
+            scan_fields(code, at=at, ToUserName=keys.original_id, FromUserName=f"{OPENID}{format_}{how}"),
             keys=keys,
             at=at,
             format_=format_,
         )
-        answer = server.push(push, name=name)
+        answer = server.push(push, name=name, at_once=how == "at once")
         assert answer.status == 200
         verdicts[code] = verdict_in(answer.body, keys=keys)
         if verdicts[code] == "success":
