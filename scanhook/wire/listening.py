@@ -18,7 +18,7 @@ __all__ = ["Listener"]
 _AT_ONCE = 4
 """So many are taken by a worker that has time: in ``_TURN_S`` another one that has time takes its share."""
 _TURN_S = 0.002
-_PER_LATE_S = 2_000
+_PER_LATE_S = 500
 """A worker that is busy comes late to its turn, and takes so many more for each second: or whoever comes on a new line
 would wait for long behind those whose lines are busy."""
 _EVEN_TURNS = 4
