@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
+from scanhook.journal.tables import CountStatements
 from scanhook.storage import Pepper, Session
 from scanhook.storage.postgres.address import Address
 from scanhook.storage.postgres.database import SCAN_S, PostgresDatabase
@@ -41,6 +42,13 @@ class PostgresTables(PostgresDatabase):
     smaller number. So each transaction that draws numbers first takes a shared lock, whose key is made of the last
     number that was drawn by then: all that it draws itself are greater.
     """
+
+    counting = CountStatements(
+        add_scanners="INSERT INTO scanners (tag, person) VALUES {rows} ON CONFLICT DO NOTHING RETURNING tag",
+        drop_scanners="DELETE FROM scanners WHERE {pairs} RETURNING tag, person",
+        add_persons="UPDATE tallies SET persons = persons + ? WHERE tag = ?",
+        drop=("DELETE FROM scanners WHERE tag = ?", "DELETE FROM tallies WHERE tag = ?"),
+    )
 
     def __init__(self, address: Address, *, room: str, package: str, pepper: Pepper, most: int) -> None:
         super().__init__(address, room=room, package=package, pepper=pepper, most=most)

@@ -61,8 +61,8 @@ class SqlCounts:
             resets = [Reset(at=now, who=who, why=why, was=_tally_of(session.rows(_TALLY, (tag,)))) for tag in tags]
             for tag, reset in zip(tags, resets, strict=True):
                 session.change(_ADD_RESET, (tag, millis(now), who, why, through, *_columns(reset.was)))
-                session.change("DELETE FROM scanners WHERE tag = ?", (tag,))
-                session.change("DELETE FROM tallies WHERE tag = ?", (tag,))
+                for statement in self.database.counting.drop:
+                    session.change(statement, (tag,))
         self.database.cut_log(due=any(reset.was for reset in resets))
         return resets
 

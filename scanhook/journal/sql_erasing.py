@@ -29,9 +29,6 @@ _HAS_OPENID = {"scans": "source IS NULL", "events": "TRUE"}
 _FIND = "SELECT id, person, tag, received_at, {ours} FROM {table} WHERE id IN ({places}) ORDER BY id"
 _REPLACE = "UPDATE {table} SET person = ?, openid = NULL WHERE id = ?"
 _PAIR = "tag = ? AND person = ?"
-_DROP_SCANNERS = "DELETE FROM scanners WHERE {pairs} RETURNING tag, person"
-_ADD_SCANNERS = "INSERT INTO scanners (tag, person) VALUES {rows} ON CONFLICT DO NOTHING RETURNING tag"
-_COUNT_PERSONS = "UPDATE tallies SET persons = persons + ? WHERE tag = ?"
 _Pair = tuple[bytes, bytes]
 """Tag and person."""
 
@@ -110,15 +107,16 @@ class Eraser:
         :param pairs: whose persons go, where they are there.
         :param beside: whose persons stay.
         """
-        dropped = _run_on(session, _DROP_SCANNERS, pairs)
+        counting = self._database.counting
+        dropped = _run_on(session, counting.drop_scanners, pairs)
         added = _run_on(
             session,
-            _ADD_SCANNERS,
+            counting.add_scanners,
             ((tag, self._pseudonyms[person].replacement) for tag, person in (*dropped, *beside)),
         )
         more = Counter(tag for (tag,) in added)
         more.subtract(tag for tag, _ in dropped)
-        session.change_all(_COUNT_PERSONS, [(count, tag) for tag, count in sorted(more.items()) if count])
+        session.change_all(counting.add_persons, [(count, tag) for tag, count in sorted(more.items()) if count])
 
     @contextmanager
     def _step(self) -> Iterator[Session]:

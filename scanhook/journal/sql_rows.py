@@ -11,7 +11,6 @@ from scanhook.message import CodeResult
 from scanhook.storage import Session
 
 __all__ = [
-    "ADD_SCANNER",
     "ENTRY_COLUMNS",
     "EVENT_COLUMNS",
     "NEVER_MS",
@@ -31,7 +30,6 @@ ENTRY_COLUMNS = (
     "verdict, verifier, decided_at, tag, batch, position, ext_info, asked"
 )
 EVENT_COLUMNS = "id, received_at, account, event, key_standard, key_str, person, openid, tag, fields"
-ADD_SCANNER = "INSERT INTO scanners (tag, person) VALUES (?, ?) ON CONFLICT DO NOTHING"
 NEVER_MS = 1 << 62
 # Ids are given in the order of commits, but for the seconds that a commit may take, and a clock that is more than 300 s
 # off has its pushes refused, so that received_at is never further out of that order.

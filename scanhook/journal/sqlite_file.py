@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, closing, contextmanager, suppress
 
 import apsw
 
+from scanhook.journal.tables import CountStatements
 from scanhook.storage import Session, SqliteConnection, SqliteDatabase, open_file, rows_of
 from scanhook.storage.checkpoints import Checkpoints
 
@@ -28,6 +29,14 @@ class JournalFile(SqliteDatabase):
 
     That costs nothing but zeros in memory. Whole pages that become free are overwritten only by :meth:`overwriting`.
     """
+
+    # One table has them all, and `tallies` and `scanners` only show it.
+    counting = CountStatements(
+        add_scanners="INSERT INTO counts (tag, person) VALUES {rows} ON CONFLICT DO NOTHING RETURNING tag",
+        drop_scanners="DELETE FROM counts WHERE {pairs} RETURNING tag, person",
+        add_persons="UPDATE counts SET persons = persons + ? WHERE tag = ? AND person = x''",
+        drop=("DELETE FROM counts WHERE tag = ?",),
+    )
 
     def _open(self) -> SqliteConnection:
         connection = super()._open()

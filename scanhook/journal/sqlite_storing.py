@@ -1,7 +1,7 @@
 """How SQLite stores scans: all in one transaction, and what is counted of a code is folded before.
 
-Pairs and counts are written in the order of codes, so that neighbours share a page, and a code that everybody scans has
-its counts written once.
+Persons and counts are written in the order of codes, so that neighbours share a page, and a code that everybody scans
+has its counts written once.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from scanhook.journal.entry import UNDECIDED, Entry, Scan
 from scanhook.journal.sql_counts import is_counted
-from scanhook.journal.sql_rows import ADD_SCANNER, entry_of, millis
+from scanhook.journal.sql_rows import entry_of, millis
 from scanhook.journal.sql_storing import DECISION, FIND, SCAN_ROW, new_entry, scan_row
 from scanhook.journal.sqlite_file import JournalFile
 from scanhook.storage import SqliteConnection
@@ -27,9 +27,10 @@ UPDATE scans SET {", ".join(f"{name} = ?" for name in DECISION)}
 WHERE identity = ? AND account = ? AND key_standard = ? AND key_str = ? AND (asked IS NULL OR asked = ?)
   AND reason = '{UNDECIDED}'
 """
+_ADD_PERSON = "INSERT INTO counts (tag, person) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _COUNT = """
-INSERT INTO tallies (tag, scans, persons, first_at, last_at) VALUES (?1, ?2, ?3, ?4, ?5)
-ON CONFLICT (tag) DO UPDATE SET scans = scans + ?2, persons = persons + ?3, first_at = min(first_at, ?4),
+INSERT INTO counts (tag, person, scans, persons, first_at, last_at) VALUES (?1, x'', ?2, ?3, ?4, ?5)
+ON CONFLICT (tag, person) DO UPDATE SET scans = scans + ?2, persons = persons + ?3, first_at = min(first_at, ?4),
   last_at = max(last_at, ?5)
 """
 _NEWEST = "SELECT max(id) FROM scans"
@@ -118,7 +119,7 @@ def _count(connection: SqliteConnection, counted: Iterable[_Counted]) -> None:
     for tag, scans in sorted(by_tag.items()):
         persons = 0
         for person in sorted({person for person, _ in scans}) if len(scans) > 1 else (scans[0][0],):
-            connection.execute(ADD_SCANNER, (tag, person))
+            connection.execute(_ADD_PERSON, (tag, person))
             persons += connection.changes()
         times = [at for _, at in scans]
         connection.execute(_COUNT, (tag, len(scans), persons, min(times), max(times)))

@@ -4,15 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
 from scanhook.storage import Database, Session
 
-__all__ = ["JournalTables"]
+__all__ = ["CountStatements", "JournalTables"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountStatements:
+    """What changes the counts of codes, and who is counted by them.
+
+    Whoever reads finds ``tallies`` and ``scanners`` on every engine; not every engine has a table for each.
+
+    :param add_scanners: adds persons to codes: a tag and a person for each of ``{rows}``; returns the tags of those who
+        were not there.
+    :param drop_scanners: takes persons away from codes, as ``{pairs}`` says by tag and person; returns who was there,
+        tag and person.
+    :param add_persons: adds a number to the count of persons; number and tag.
+    :param drop: what takes away all that is counted of a code, one after the other; tag.
+    """
+
+    add_scanners: str
+    drop_scanners: str
+    add_persons: str
+    drop: tuple[str, ...]
 
 
 class JournalTables(Database, Protocol):
-    """The journal's tables on one engine. ``table`` is ``scans`` or ``events``, whose rows are numbered."""
+    """The journal's tables on one engine. ``table`` is ``scans`` or ``events``, whose rows are numbered.
+
+    :ivar counting: how counts are changed where no scan is stored.
+    """
+
+    counting: CountStatements
 
     def last_number(self, session: Session, table: str) -> int:
         """Return the highest number that a row was ever given; 0: there was none. Inside :meth:`writing` only."""

@@ -255,6 +255,8 @@ def upgrade(path: Path, *, package: str) -> tuple[int, int]:
     with wording(path):
         connection = open_file(path)
         try:
+            # The pages of a table that is dropped would keep its rows, where no erasure reaches them.
+            connection.pragma("secure_delete", 1)
             connection.execute("BEGIN IMMEDIATE")
             version = connection.pragma("user_version")
             if not 0 < version <= len(scripts):

@@ -14,6 +14,7 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from scanhook.storage import StorageUrl
+from tests.journal.writable import make_writable
 from tests.postgres import Databases
 
 
@@ -59,6 +60,8 @@ def _sqlite(file: str) -> Callable[[StorageUrl, str], list[tuple[Any, ...]]]:
     def run(url: StorageUrl, statement: str) -> list[tuple[Any, ...]]:
         connection = apsw.Connection(str(url.folder / file))
         try:
+            if file == "journal.db":
+                make_writable(connection)
             return connection.execute(statement).fetchall()
         finally:
             connection.close()

@@ -7,6 +7,7 @@ import pytest
 
 from scanhook.journal.sql_check import contradictions
 from scanhook.storage import Pepper, SqliteConnection, upgrade
+from tests.journal.writable import make_writable
 from tests.storage.old import make_old_storage
 
 
@@ -16,6 +17,7 @@ def journal(tmp_path: Path, pepper: Pepper) -> Iterator[SqliteConnection]:
     make_old_storage(tmp_path / "data", pepper)
     upgrade(tmp_path / "data" / "journal.db", package="scanhook.journal")
     connection = SqliteConnection(str(tmp_path / "data" / "journal.db"))
+    make_writable(connection)
     yield connection
     connection.close()
 

@@ -147,8 +147,7 @@ def test_tags_are_the_keys_of_tables_without_rowid(journal: SqliteJournal) -> No
 
     assert {name for name, without_rowid in tables if without_rowid} == {
         "meta",
-        "tallies",
-        "scanners",
+        "counts",
         "erasures",
         "resets",
     }
@@ -223,16 +222,19 @@ def test_a_file_that_somebody_holds_too_long_is_told(journal: SqliteJournal, mon
 
 
 def test_a_recording_that_fails_leaves_nothing(journal: SqliteJournal) -> None:
-    journal.database.connection.execute("DROP TABLE tallies")
+    journal.database.connection.execute(
+        "CREATE TRIGGER full BEFORE INSERT ON counts WHEN NEW.person = x'' "
+        "BEGIN SELECT raise(ABORT, 'the disk is full'); END"
+    )
 
-    with pytest.raises(StorageError, match="no such table: tallies"):
+    with pytest.raises(StorageError, match="the disk is full"):
         journal.record(scan(), verdict(), now=AT)
 
     assert list(journal.entries()) == []
-    assert rows_of(journal.database.connection, "SELECT * FROM scanners") == []
+    assert rows_of(journal.database.connection, "SELECT * FROM counts") == []
 
 
-@pytest.mark.parametrize("version", [3, 99])
+@pytest.mark.parametrize("version", [4, 99])
 def test_the_schema_of_a_newer_version_is_refused(journal: SqliteJournal, pepper: Pepper, version: int) -> None:
     journal.database.connection.pragma("user_version", version)
 

@@ -52,7 +52,8 @@ def test_a_reset_that_fails_leaves_the_counts_as_they_were(journal: SqliteJourna
     journal.record(scan(1), verdict(), now=AT)
     before = journal.tally(TAG)
     journal.database.connection.execute(
-        "CREATE TRIGGER full BEFORE DELETE ON tallies BEGIN SELECT raise(ABORT, 'the disk is full'); END"
+        "CREATE TRIGGER full BEFORE DELETE ON counts WHEN OLD.person <> x'' "
+        "BEGIN SELECT raise(ABORT, 'the disk is full'); END"
     )
 
     with pytest.raises(StorageError, match="the disk is full"):

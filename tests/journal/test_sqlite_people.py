@@ -354,7 +354,7 @@ def test_a_journal_of_the_first_schema_must_be_upgraded(old_journal: Path, peppe
 
 
 def test_an_upgrade_of_the_first_schema_loses_nothing(old_journal: Path, pepper: Pepper) -> None:
-    assert upgrade(old_journal, package="scanhook.journal") == (1, 2)
+    assert upgrade(old_journal, package="scanhook.journal") == (1, 3)
 
     journal = SqliteJournal(old_journal.parent, pepper=pepper)
     decided, undecided = journal.entries()
@@ -378,12 +378,12 @@ def test_an_upgraded_journal_is_made_like_a_new_one(old_journal: Path, journal: 
 
     statement = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name"
     assert rows_of(upgraded, statement) == rows_of(journal.database.connection, statement)
-    assert upgraded.pragma("user_version") == journal.database.connection.pragma("user_version") == 2
+    assert upgraded.pragma("user_version") == journal.database.connection.pragma("user_version") == 3
     upgraded.close()
 
 
 def test_a_journal_that_is_upgraded_under_a_running_service_is_noticed(journal: SqliteJournal) -> None:
-    journal.database.connection.pragma("user_version", 3)
+    journal.database.connection.pragma("user_version", 4)
 
     with pytest.raises(SchemaMismatch, match="a newer version"):
         journal.record(scan(), verdict(), now=AT)

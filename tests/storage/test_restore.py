@@ -336,7 +336,7 @@ def test_a_backup_of_a_newer_version_is_refused(
 ) -> None:
     monkeypatch.setattr("scanhook.storage.restore.schema_of", lambda _package: ["one"])
 
-    with pytest.raises(Refused, match=r"schema 2 of journal\.db, here 1\): install that version, and restore with it"):
+    with pytest.raises(Refused, match=r"schema 3 of journal\.db, here 1\): install that version, and restore with it"):
         restore(backup, storage, pepper)
 
 

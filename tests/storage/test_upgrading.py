@@ -16,12 +16,12 @@ from tests.storage.old import AT, PRODUCT_ID, make_old_storage
 
 OTHER_PEPPER = Pepper(secret=bytes(range(1, 33)))
 UPGRADED = [
-    Upgraded(name="journal.db", before=1, after=2),
+    Upgraded(name="journal.db", before=1, after=3),
     Upgraded(name="office.db", before=0, after=1),
     Upgraded(name="registry.db", before=1, after=2),
 ]
 UP_TO_DATE = [
-    Upgraded(name="journal.db", before=2, after=2),
+    Upgraded(name="journal.db", before=3, after=3),
     Upgraded(name="office.db", before=1, after=1),
     Upgraded(name="registry.db", before=2, after=2),
 ]
@@ -119,7 +119,7 @@ def test_an_upgrade_that_fails_leaves_its_file_as_it_was_and_can_be_run_again(
         with pytest.raises(StorageError, match=r"registry\.db: no such table: nowhere"):
             upgrade_storage(sqlite(storage), pepper=pepper)
 
-    assert versions(storage) == {"journal.db": 2, "office.db": 1, "registry.db": 1}
+    assert versions(storage) == {"journal.db": 3, "office.db": 1, "registry.db": 1}
     assert upgrade_storage(sqlite(storage), pepper=pepper)[2] == UPGRADED[2]
 
 

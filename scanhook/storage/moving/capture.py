@@ -58,13 +58,14 @@ def end_capture(connection: SqliteConnection) -> None:
 def _triggers(table: Table) -> Iterator[tuple[str, str]]:
     if len(table.key) > _KEYS_MAX:
         raise ValueError(f"the key of {table.label} has more than {_KEYS_MAX} columns")
-    on = f"ON {quoted(table.name)}"
-    differs = " OR ".join(f"OLD.{quoted(column)} IS NOT NEW.{quoted(column)}" for column in table.key)
+    changed, key = (table.shown.table, table.shown.key) if table.shown else (table.name, table.key)
+    on = f"ON {quoted(changed)}"
+    differs = " OR ".join(f"OLD.{quoted(column)} IS NOT NEW.{quoted(column)}" for column in key)
     for event, row, when in (
         ("INSERT", "NEW", ""),
         ("DELETE", "OLD", ""),
         ("UPDATE", "NEW", ""),
-        (f"UPDATE OF {table.listed_key}", "OLD", f"WHEN {differs} "),
+        (f"UPDATE OF {', '.join(map(quoted, key))}", "OLD", f"WHEN {differs} "),
     ):
         name = f"moving_{table.name}_{event.split()[0].lower()}{'_key' if when else ''}"
         yield name, f"AFTER {event} {on} {when}BEGIN {_note(table, row)}; END"
@@ -72,5 +73,9 @@ def _triggers(table: Table) -> Iterator[tuple[str, str]]:
 
 def _note(table: Table, row: str) -> str:
     columns = ", ".join(f"k{number}" for number in range(1, len(table.key) + 1))
-    values = ", ".join(f"{row}.{quoted(column)}" for column in table.key)
-    return f"INSERT INTO {LOG} (name, {columns}) VALUES ('{table.name}', {values})"
+    into = f"INSERT INTO {LOG} (name, {columns})"
+    if table.shown is None:
+        return f"{into} VALUES ('{table.name}', {', '.join(f'{row}.{quoted(column)}' for column in table.key)})"
+    # What the view says of columns is asked of the changed row's: it is in the view or not, also when it is gone.
+    changed = ", ".join(f"{row}.{quoted(column)} AS {quoted(column)}" for column in table.shown.key)
+    return f"{into} SELECT '{table.name}', {table.listed_key} FROM (SELECT {changed}) WHERE {table.shown.only}"

@@ -75,11 +75,11 @@ def _fill_journal(path: Path, tags: list[bytes], scans: int) -> None:
                 for tag, person in scanned
             ),
         )
-        _add_all(connection, "INSERT INTO scanners (tag, person) VALUES (?, ?)", iter(sorted(scanned)))
+        _add_all(connection, "INSERT INTO counts (tag, person) VALUES (?, ?)", iter(sorted(scanned)))
         counts = Counter(tag for tag, _ in scanned)
         _add_all(
             connection,
-            "INSERT INTO tallies (tag, scans, persons, first_at, last_at) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO counts (tag, person, scans, persons, first_at, last_at) VALUES (?, x'', ?, ?, ?, ?)",
             ((tag, count, count, at * 1000, at * 1000) for tag, count in sorted(counts.items())),
         )
 

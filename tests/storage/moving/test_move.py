@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 
 from scanhook.clock import FixedClock
 from scanhook.errors import PepperMismatch, Refused, StorageError, StorageMoved
-from scanhook.journal import open_journal
+from scanhook.journal import erase_person, open_journal
 from scanhook.office import KeyScope, open_office
 from scanhook.registry import open_registry
 from scanhook.storage import Pepper, StorageUrl, open_file
@@ -36,6 +38,8 @@ from scanhook.storage.postgres.tables import make_tables
 from tests.contract.life import batch, change
 from tests.journal.scans import AT, noted, scan, verdict
 from tests.storage.moving.houses import NOW, told_by
+
+COUNTED = ("tag, scans, persons, first_at, last_at FROM tallies", "tag, person FROM scanners")
 
 
 def silent(_step: str, _done: int, _of: int) -> None:
@@ -125,6 +129,48 @@ def test_what_happens_meanwhile_comes_along(source: StorageUrl, target: StorageU
         before = told_by(source, pepper)
         handed_over(move)
 
+    assert told_by(target, pepper) == before
+
+
+def test_counts_that_change_while_they_are_copied_come_along(
+    source: StorageUrl, target: StorageUrl, pepper: Pepper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scanhook.storage.moving.catching._PAGE_ROWS", 3)
+    journal = open_journal(source, pepper=pepper)
+    chance, numbers, left = random.Random(6), count(200), [60]
+    tags, openids = [bytes([number * 25]) * 10 for number in range(10)], "abcdefgh"
+
+    def scanned() -> None:
+        person, tag = pepper.person(chance.choice(openids)), chance.choice(tags)
+        journal.record(scan(next(numbers), person=person), verdict(tag=tag), now=AT)
+
+    def live(_step: str, _done: int, _of: int) -> None:
+        left[0] -= 1
+        if left[0] > 0:
+            scanned()
+        if left[0] > 0 and left[0] % 8 == 0:
+            journal.reset_counts([chance.choice(tags)], who="ann", now=AT)
+        if left[0] > 0 and left[0] % 8 == 4:
+            openid = chance.choice(openids)
+            erase_person(journal, openid, pepper=pepper, erasures=tmp_path / "erasures", now=AT + 60 - left[0])
+
+    for _ in range(60):
+        scanned()
+    with moving(source, target, pepper, tell=live) as move:
+        move.begin()
+        copied(move)
+        journal.close()
+        assert left[0] < 0
+        file = open_file(source.folder / "journal.db")
+        counted = [file.rows(f"SELECT {columns} ORDER BY 1, 2") for columns in COUNTED]
+        file.close()
+        before = told_by(source, pepper)
+        handed_over(move)
+
+    assert [
+        sql(target, f"SELECT {columns.replace('FROM ', 'FROM scanhook.')} ORDER BY 1, 2") for columns in COUNTED
+    ] == counted
+    assert all(len(rows) > 5 for rows in counted)
     assert told_by(target, pepper) == before
 
 
@@ -341,6 +387,8 @@ def test_rows_that_went_away_in_the_target_are_noticed(source: StorageUrl, targe
         "UPDATE scanhook.codes SET position = position + 1",
         "UPDATE scanhook.scans SET verdict = 'fake'",
         "UPDATE scanhook.products SET shown = CASE shown WHEN 0 THEN 1 ELSE 0 END",
+        "UPDATE scanhook.tallies SET persons = persons + 1",
+        "UPDATE scanhook.scanners SET person = person || '\\x00'",
     ],
 )
 def test_rows_that_were_changed_in_the_target_are_noticed(
