@@ -12,7 +12,7 @@ from scanhook.journal.sql_events import SqlEvents
 from scanhook.journal.sql_people import SqlPeople
 from scanhook.journal.sql_reading import SqlReading
 from scanhook.journal.sql_rows import entry_of
-from scanhook.journal.sql_storing import EVENT_ROW, RECALL, event_row
+from scanhook.journal.sql_storing import EVENT_ROW, RECALL, event_row, scan_row
 from scanhook.journal.sqlite_file import JournalFile
 from scanhook.journal.sqlite_storing import store_scans
 from scanhook.storage import Pepper, SqliteConnection, rows_of
@@ -48,8 +48,10 @@ class SqliteJournal(SqlReading, SqlCounts, SqlEvents, SqlPeople):
     def record_all(self, scans: Sequence[tuple[Scan, Verdict | None]], *, now: float) -> list[Recorded]:
         """Store scans in one transaction: the disk is waited for once."""
         started = time.perf_counter()
+        # Other processes wait for whoever is inside a transaction.
+        rows = [scan_row(scan, verdict, now) for scan, verdict in scans]
         with self.database.writing() as connection:
-            stored = store_scans(self.database, connection, scans, now=now)
+            stored = store_scans(self.database, connection, scans, rows)
         commit_s = time.perf_counter() - started
         return [
             Recorded(entry=entry, repeated=repeated, decided_now=decided_now, commit_s=commit_s)

@@ -12,7 +12,7 @@ from typing import Any
 from scanhook.journal.entry import UNDECIDED, Entry, Scan
 from scanhook.journal.sql_counts import is_counted
 from scanhook.journal.sql_rows import entry_of, millis
-from scanhook.journal.sql_storing import DECISION, FIND, SCAN_ROW, new_entry, scan_row
+from scanhook.journal.sql_storing import DECISION, FIND, SCAN_ROW, new_entry
 from scanhook.journal.sqlite_file import JournalFile
 from scanhook.storage import SqliteConnection
 from scanhook.verdict import Verdict
@@ -44,15 +44,17 @@ _Counted = tuple[bytes, bytes, int]
 
 
 def store_scans(
-    file: JournalFile, connection: SqliteConnection, scans: Sequence[tuple[Scan, Verdict | None]], *, now: float
+    file: JournalFile,
+    connection: SqliteConnection,
+    scans: Sequence[tuple[Scan, Verdict | None]],
+    rows: Sequence[tuple[Any, ...]],
 ) -> list[Stored]:
     """Store scans inside a transaction, in their order.
 
-    :param now: seconds since 1970.
+    :param rows: their ``SCAN_ROW``, which takes no transaction to make.
     """
     if not scans:
         return []
-    rows = [scan_row(scan, verdict, now) for scan, verdict in scans]
     newest, all_added = _add(file, connection, rows)
     if all_added:
         _count(connection, [_counted(row) for row in rows if row[_REASON] != UNDECIDED])
