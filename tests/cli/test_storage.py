@@ -176,7 +176,7 @@ def test_an_old_storage_is_backed_up_upgraded_and_used(shop: House) -> None:
     told = run("storage", "upgrade").stdout
 
     assert told.splitlines()[:3] == [
-        "journal.db: schema 1 is now 2",
+        "journal.db: schema 1 is now 3",
         "office.db: made, schema 1",
         "registry.db: schema 1 is now 2",
     ]
@@ -191,10 +191,10 @@ def test_an_old_storage_is_backed_up_upgraded_and_used(shop: House) -> None:
 
 def test_an_upgrade_of_what_is_up_to_date_does_nothing(shop: House) -> None:
     assert run("storage", "upgrade").stdout == (
-        "journal.db: schema 2, up to date\noffice.db: schema 1, up to date\nregistry.db: schema 2, up to date\n"
+        "journal.db: schema 3, up to date\noffice.db: schema 1, up to date\nregistry.db: schema 2, up to date\n"
     )
     assert run_json("storage", "upgrade") == {
-        "journal.db": {"before": 2, "after": 2},
+        "journal.db": {"before": 3, "after": 3},
         "office.db": {"before": 1, "after": 1},
         "registry.db": {"before": 2, "after": 2},
     }

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from scanhook.storage import SqliteConnection, open_file
-from scanhook.storage.moving.capture import begin_capture, captured_by, end_capture
+from scanhook.storage import Pepper, SqliteConnection, open_file, upgrade
+from scanhook.storage.moving.capture import begin_capture, captured_by, end_capture, is_captured
 from scanhook.storage.moving.tables import tables_of
+from tests.storage.old import make_old_storage
 
 _SCANNER = "INSERT INTO counts (tag, person) VALUES (?, ?) ON CONFLICT DO NOTHING"
 
@@ -94,7 +95,7 @@ def test_every_table_of_every_room_is_watched(tmp_path: Path, empty_storage: Pat
     assert moved == watched | shown
 
 
-def test_every_row_of_a_table_that_views_show_is_in_one_of_them_as_the_triggers_have_it(
+def test_every_row_of_a_table_that_views_show_is_in_one_of_them(
     journal: SqliteConnection,
 ) -> None:
     add_tally(journal, b"a")
@@ -118,6 +119,23 @@ def test_a_missing_trigger_is_noticed(captured: SqliteConnection, trigger: str) 
     captured.execute(f"DROP TRIGGER moving_{trigger}")
 
     assert captured_by(captured, tables_of(captured, "journal")) is None
+
+
+def test_a_journal_that_was_upgraded_meanwhile_must_be_moved_anew(tmp_path: Path, pepper: Pepper) -> None:
+    make_old_storage(tmp_path / "data", pepper)
+    path = tmp_path / "data" / "journal.db"
+    old = open_file(path)
+    begin_capture(old, tables_of(old, "journal"), move_id="m1")
+    old.close()
+
+    upgrade(path, package="scanhook.journal")
+
+    upgraded = open_file(path)
+    assert captured_by(upgraded, tables_of(upgraded, "journal")) is None
+    assert is_captured(upgraded)
+    end_capture(upgraded)
+    assert not is_captured(upgraded)
+    upgraded.close()
 
 
 def test_nothing_stays_when_it_ends(journal: SqliteConnection) -> None:
