@@ -32,6 +32,8 @@ _REQUEST = SimpleNamespace(version=(1, 1))
 class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
     """A connection that knows whether something of a request has come."""
 
+    _task: asyncio.Task[None] | None
+
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Begin to wait for the first request."""
         self._heard_at, self._is_half_way = self.worker.loop.time(), False
@@ -99,8 +101,12 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End, and leave nothing in memory."""
-        super().connection_lost(exc)
         task = self._task
+        if task is not None and self._awaiting_request and not self._finishing_calls:
+            # Nothing is under way that should hear of it, and gunicorn would keep all this for three seconds more.
+            task.cancel()
+            self._task = None
+        super().connection_lost(exc)
         if task is None or task.done():
             self._let_go()
         else:

@@ -44,8 +44,8 @@ A_LINE_EACH = 100
 @pytest.mark.parametrize(
     ("count", "lines"),
     [
-        pytest.param(26_000, LINES_STAY, marks=pytest.mark.ordeal, id="on few lines"),
-        pytest.param(20_000, A_LINE_EACH, marks=pytest.mark.ordeal, id="on a line each"),
+        pytest.param(34_000, LINES_STAY, marks=pytest.mark.ordeal, id="on few lines"),
+        pytest.param(28_000, A_LINE_EACH, marks=pytest.mark.ordeal, id="on a line each"),
         pytest.param(FULL, LINES_STAY, marks=pytest.mark.endurance, id="very many on few lines"),
         pytest.param(FULL // 5, A_LINE_EACH, marks=pytest.mark.endurance, id="very many on a line each"),
     ],

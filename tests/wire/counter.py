@@ -78,7 +78,6 @@ class Counter:
 def made_worker(counter: Counter) -> Worker:
     """Make a worker with a loop, which serves nobody yet."""
     cfg = Config()
-    cfg.set("asgi_disconnect_grace_period", 0)  # it holds a connection's memory no longer than the task needs
     cfg.set("asgi_lifespan", "off")
     cfg.set("http_parser", "python")
     made = Worker(1, 0, [], None, 30, cfg, logging.getLogger("gunicorn.error"))
