@@ -26,30 +26,38 @@ _QUIET_S = 0.5
 _HALF_S = 5.0
 """So long the rest of a request is waited for: WeChat itself waits no longer for the answer."""
 _LOOK_AGAIN_S = 1.0
-_REQUEST = SimpleNamespace(version=(1, 1))
+"""A connection whose push is still on its way is looked at again so much later: nobody waits that long for its end."""
+_REQUEST = SimpleNamespace(version=(1, 1), should_close=lambda: False)
+"""What gunicorn asks of a request when it writes the answer: a plain one leaves the connection open."""
 
 
 class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
     """A connection that knows whether something of a request has come."""
 
+    _callback_parser: Any
     _task: asyncio.Task[None] | None
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Begin to wait for the first request."""
         self._heard_at, self._is_half_way = self.worker.loop.time(), False
-        self._answered_at, self._in_hand, self._held = self._heard_at, False, b""
-        self._is_parser_used = False
+        # Of plain pushes gunicorn, which counts how long a connection idles, sees nothing.
+        self._answered_at = self._heard_at
+        self._in_hand, self._held = False, b""
+        self._may_be_in_parser = False  # something of a request
+        peer = transport.get_extra_info("peername")
+        self._client = tuple(peer[:2]) if isinstance(peer, tuple) else None
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         """Take what has come."""
         self._heard_at = self.worker.loop.time()
         if self._in_hand:
-            # Of the next request, whose turn comes when this one is answered.
+            # Of the next request, whose turn comes when this one is answered. No more is read until then; what was read
+            # already may still come.
             self._held += data
             self._pause_reading()
         elif not (self._is_between_requests() and self._takes(data)):
-            self._is_parser_used = True
+            self._may_be_in_parser = True
             super().data_received(data)
             self._is_half_way = not self._request_ready.is_set()
 
@@ -57,25 +65,34 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         """Tell whether what comes now begins a request, and nothing of one is in gunicorn's hands."""
         if not self._awaiting_request or self._request_ready.is_set() or self._flow_control.write_paused:
             return False
-        if not self._is_parser_used:
+        if not self._may_be_in_parser:
             return True
-        parser: Any = self._callback_parser
+        parser = self._callback_parser
         return parser._state == "request_line" and not parser._buffer  # noqa: SLF001  (there is no other way to ask)
 
     def _takes(self, data: bytes) -> bool:
         """Hand a plain push to the door; tell whether that was one, and gunicorn need not look at it."""
         request = read_plain(data)
-        if request is not None:
-            self._in_hand = self.app.takes(request, self.transport.get_extra_info("peername"), self._answer)
-        return self._in_hand
+        if request is None or not self.app.takes(request, self._client, self._answer):
+            return False
+        self._in_hand = True
+        if self._may_be_in_parser:
+            # It holds nothing, but remembers an empty line, of which there may be one before each request.
+            self._callback_parser.reset()
+            self._may_be_in_parser = self._is_half_way = False
+        return True
 
     def _answer(self, answer: HttpAnswer) -> None:
         self._in_hand = False
         if self._closed:
             return  # the other side has gone
-        closes = self.worker.is_stopping or not self.worker.alive
-        self._send_response_start(answer.status, headers_of(answer), _REQUEST, close=closes)
-        self._send_body(answer.body)
+        try:
+            closes = self._will_close(_REQUEST, None)
+            self._send_response_start(answer.status, headers_of(answer), _REQUEST, close=closes)
+            self._send_body(answer.body)
+        except Exception:
+            self._close()  # whoever waits for an answer shall not do so for ever
+            raise
         if closes:
             self._close()
             return
@@ -88,9 +105,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
             self.data_received(held)
 
     def _keepalive_timeout(self) -> None:
-        # gunicorn armed this when it answered last, and does not know what we have answered since.
         left_s = self._answered_at + self._keepalive - self.worker.loop.time()
-        if self._in_hand or left_s > 0:
+        if self._in_hand or self._request_ready.is_set() or left_s > 0:
             self._keepalive_handle = self.worker.loop.call_later(max(_LOOK_AGAIN_S, left_s), self._keepalive_timeout)
         else:
             self._close()

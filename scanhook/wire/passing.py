@@ -12,7 +12,10 @@ __all__ = ["Begun", "Hanging", "HttpAnswer", "Onward", "Taken"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpAnswer:
-    """What goes back over HTTP."""
+    """What goes back over HTTP.
+
+    :param content_type: printable ASCII: it is written into the head as it is.
+    """
 
     status: int
     body: bytes

@@ -11,17 +11,27 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from scanhook.envelope import BODY_MAX_BYTES
+from scanhook.wire.callback import CALLBACK_PATH
 
 __all__ = ["PlainRequest", "read_plain"]
 
 _HEAD_MAX_BYTES = 4096
-_TARGET = re.compile(rb"POST (/[\w./-]*)\?([!\"$-~]*) HTTP/1\.1", re.ASCII)
-"""No fragment, and nothing that stands for something else."""
+_FIELDS_MAX = 40
+_TARGET = re.compile(rb"POST (%b(?:/[\w.-]+)?)\?([!\"$-~]*) HTTP/1\.1" % re.escape(CALLBACK_PATH.encode()))
+"""No fragment, and nothing in the path that stands for something else. No other request is looked at any further: its
+head may hold what must not stay in memory."""
 _FIELD = re.compile(rb"([A-Za-z0-9-]+):([ \t!-~]*)")
 _LENGTH = re.compile(rb"[1-9][0-9]{0,4}")
-_TELLING = frozenset({b"connection", b"expect", b"te", b"trailer", b"transfer-encoding", b"upgrade"})
-"""Where one of these stands, the body may end elsewhere, or something else is asked for than an answer."""
-_ONCE = (b"host", b"content-length", b"content-type")
+_HOST = re.compile(rb"[A-Za-z0-9.:\[\]-]+")
+_NOT_PLAIN = frozenset(
+    {
+        # The body may end elsewhere, or something else is asked for than an answer.
+        *(b"connection", b"expect", b"te", b"trailer", b"transfer-encoding", b"upgrade"),
+        # gunicorn has a say in these.
+        *(b"x-forwarded-protocol", b"x-forwarded-ssl"),
+    }
+)
+_ONCE = (b"host", b"content-length", b"content-type", b"x-forwarded-proto")
 
 
 class PlainRequest(NamedTuple):
@@ -50,8 +60,10 @@ def read_plain(data: bytes) -> PlainRequest | None:
     if line_end < 0 or head_end < 0:
         return None
     line = _TARGET.fullmatch(data, 0, line_end)
+    if line is None or data.count(b"\r\n", line_end, head_end) > _FIELDS_MAX:
+        return None
     fields = _read_fields(data[line_end + 2 : head_end])
-    if line is None or fields is None or len(data) != head_end + 4 + fields[0]:
+    if fields is None or len(data) != head_end + 4 + fields[0]:
         return None
     return PlainRequest(line[1].decode(), line[2], fields[1], data[head_end + 4 :])
 
@@ -64,13 +76,13 @@ def _read_fields(block: bytes) -> tuple[int, str] | None:
         field = _FIELD.fullmatch(line)
         if field is None:
             return None
-        name = field[1].lower()
+        name, value = field[1].lower(), field[2].strip(b" \t")
         if name in _ONCE and name in values:
             return None
-        values[name] = value = field[2].strip(b" \t")
-        if name in _TELLING and (name, value.lower()) != (b"connection", b"keep-alive"):
+        if name in _NOT_PLAIN and (name, value.lower()) != (b"connection", b"keep-alive"):
             return None
+        values[name] = value
     length = _LENGTH.fullmatch(values.get(b"content-length", b""))
-    if length is None or b"host" not in values or int(length[0]) > BODY_MAX_BYTES:
+    if length is None or int(length[0]) > BODY_MAX_BYTES or not _HOST.fullmatch(values.get(b"host", b"")):
         return None
     return int(length[0]), values.get(b"content-type", b"").decode()

@@ -124,6 +124,7 @@ def worker(counter: Counter) -> Iterator[Worker]:
     """Return a gunicorn worker with a loop, which serves nobody yet."""
     made = made_worker(counter)
     yield made
+    assert made.broken == []
     made.loop.close()
     asyncio.set_event_loop(None)
     made.tmp.close()

@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import gunicorn
-import pytest
 from gunicorn.config import Config
 
 from scanhook.wire.access import Client
@@ -23,7 +22,7 @@ from scanhook.wire.worker import Worker
 ANSWER = HttpAnswer(status=200, body=b"success", content_type="text/plain; charset=utf-8")
 HEADS = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"7")]
 REQUEST = b"POST %b HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n%b\r\nbody"
-PLAIN = REQUEST % (b"/?n=%b", b"")
+PLAIN = REQUEST % (b"/wechat/callback?n=%b", b"")
 """With a query the counter takes it; whoever sends one fills in a number."""
 
 
@@ -31,22 +30,28 @@ class Counter:
     """Answers plain requests when it is let, and what comes over ASGI at once.
 
     :ivar taken: the plain requests, in their order.
+    :ivar clients: where they came from.
+    :ivar answer: what they are answered.
+    :ivar wait_for: until then nothing is answered that comes over ASGI.
     :ivar heard: the queries of those that came over ASGI.
     """
 
     def __init__(self) -> None:
         self.taken: list[PlainRequest] = []
+        self.clients: list[Client] = []
+        self.answer = ANSWER
+        self.wait_for: asyncio.Event | None = None
         self.heard: list[bytes] = []
         self._held: list[Callable[[HttpAnswer], None]] | None = None
 
     def takes(self, request: PlainRequest, client: Client, give: Callable[[HttpAnswer], None]) -> bool:
-        """Take what comes for ``/``, as the door takes pushes."""
-        assert client is not None
-        if request.path != "/":
+        """Take what comes for the first account, as the door takes pushes."""
+        if request.path != "/wechat/callback":
             return False
         self.taken.append(request)
+        self.clients.append(client)
         if self._held is None:
-            asyncio.get_running_loop().call_soon(give, ANSWER)
+            asyncio.get_running_loop().call_soon(give, self.answer)
         else:
             self._held.append(give)
         return True
@@ -59,7 +64,7 @@ class Counter:
         """Answer what was held, and what comes."""
         held, self._held = self._held, None
         for give in held or ():
-            give(ANSWER)
+            give(self.answer)
 
     async def __call__(
         self,
@@ -69,6 +74,8 @@ class Counter:
     ) -> None:
         """Answer what gunicorn has read."""
         self.heard.append(scope["query_string"])
+        if self.wait_for is not None:
+            await self.wait_for.wait()
         while (await receive()).get("more_body", False):
             pass
         await send({"type": "http.response.start", "status": 200, "headers": HEADS})
@@ -84,7 +91,9 @@ def made_worker(counter: Counter) -> Worker:
     made.log.access_log_enabled = False
     made.asgi = counter
     made._setup_event_loop()
-    made.loop.set_exception_handler(lambda _loop, context: pytest.fail(context["message"]))
+    # The loop would swallow what a handler raises: whoever makes a worker looks at the end.
+    made.broken = []
+    made.loop.set_exception_handler(lambda _loop, context: made.broken.append(context))
     return made
 
 
@@ -109,12 +118,14 @@ class Met(Connection):
 class Visitor:
     """Somebody who has a connection to a worker, in the same event loop.
 
-    :ivar connection: our end of it.
+    :ivar connection: the worker's end of it.
+    :ivar address: of our own end.
     """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: Met) -> None:
         self._reader, self._writer = reader, writer
         self.connection = connection
+        self.address: tuple[str, int] = writer.get_extra_info("sockname")
 
     async def say(self, data: bytes) -> None:
         """Send something, and wait until the worker has it."""
@@ -161,10 +172,12 @@ def meet(worker: Worker, act: Callable[[Visitor], Awaitable[None]]) -> None:
             while not made or not made[0]._awaiting_request:  # noqa: ASYNC110  (gunicorn tells nobody)
                 await asyncio.sleep(0)
             visitor = Visitor(reader, writer, made[0])
-            await act(visitor)
-            await visitor.go()
-            listener.close()
-            await listener.wait_closed()
+            try:
+                await act(visitor)
+            finally:
+                await visitor.go()
+                listener.close()
+                await listener.wait_closed()
 
     worker.alive = True
     worker.loop.run_until_complete(visit())

@@ -1,20 +1,23 @@
 from __future__ import annotations
 
+import asyncio
 import gc
 import inspect
 import re
 import socket
+from dataclasses import replace
 from typing import Any
 from weakref import WeakSet
 
 import pytest
+from gunicorn.asgi.parser import PythonProtocol
 from gunicorn.asgi.protocol import ASGIProtocol
 
 from scanhook.wire.connection import Connection
 from scanhook.wire.worker import Worker
-from tests.wire.counter import PLAIN, REQUEST, Counter, Met, Visitor, lost, meet, waiting_connection
+from tests.wire.counter import ANSWER, PLAIN, REQUEST, Counter, Met, Visitor, lost, meet, waiting_connection
 
-ODD = REQUEST % (b"/?n=%b", b"X_Odd: 1\r\n")
+ODD = REQUEST % (b"/wechat/callback?n=%b", b"X_Odd: 1\r\n")
 """The same for gunicorn to read."""
 
 
@@ -49,6 +52,11 @@ ODD = REQUEST % (b"/?n=%b", b"X_Odd: 1\r\n")
 )
 def test_gunicorns_connection_has_what_ours_stands_on(worker: Worker, name: str) -> None:
     assert hasattr(ASGIProtocol(worker), name), lost(f"ASGIProtocol.{name}", "connection")
+
+
+@pytest.mark.parametrize("name", ["_buffer", "_state", "reset"])
+def test_gunicorns_parser_has_what_ours_stands_on(name: str) -> None:
+    assert hasattr(PythonProtocol(), name), lost(f"PythonProtocol.{name}", "connection")
 
 
 def test_gunicorn_calls_back_what_ours_overrides() -> None:
@@ -96,7 +104,7 @@ def test_both_ways_give_the_same_answer(worker: Worker, counter: Counter) -> Non
 
 def test_what_is_no_push_is_left_to_gunicorn(worker: Worker, counter: Counter) -> None:
     async def act(visitor: Visitor) -> None:
-        await visitor.say(REQUEST % (b"/elsewhere?n=1", b""))
+        await visitor.say(REQUEST % (b"/wechat/callback/nobody?n=1", b""))
         await visitor.hear()
 
     meet(worker, act)
@@ -119,8 +127,24 @@ def test_a_push_in_pieces_is_put_together_by_gunicorn(worker: Worker, counter: C
 
 @pytest.mark.parametrize(
     "before",
-    [b"POST /", b"GET / HTTP/1.1\r\nHost: a\r\nX: ", (ODD % b"1")[:-2], ODD % b"1" + b"GET / ", ODD % b"1" + ODD[:-2]],
-    ids=["half a line", "half a head", "half a body", "a request and half a line", "a request and half a body"],
+    [
+        b"POST /",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: ",
+        b"GET / HTTP/1.1\r\nHost: a\r\n",
+        (ODD % b"1")[:-4],
+        (ODD % b"1")[:-2],
+        ODD % b"1" + b"GET / ",
+        ODD % b"1" + ODD[:-2],
+    ],
+    ids=[
+        "half a line",
+        "half a head",
+        "half a head that ends with a line",
+        "a head without its body",
+        "half a body",
+        "a request and half a line",
+        "a request and half a body",
+    ],
 )
 def test_nothing_is_taken_for_a_push_that_stands_inside_another_request(
     worker: Worker, counter: Counter, before: bytes
@@ -149,6 +173,73 @@ def test_requests_that_come_together_are_answered_in_their_order(worker: Worker,
     assert (counter.taken, counter.heard) == ([], [b"n=1", b"n=2", b"n=3"])
 
 
+def test_a_push_that_comes_before_an_answer_is_taken_once_that_has_left(worker: Worker, counter: Counter) -> None:
+    async def act(visitor: Visitor) -> None:
+        counter.hold()
+        await visitor.say(PLAIN % b"1")
+        await visitor.say(PLAIN % b"2")
+        assert len(counter.taken) == 1
+        counter.let_go()
+        for _ in range(2):
+            await visitor.hear()
+        await visitor.say(PLAIN % b"3")
+        await visitor.hear()
+
+    meet(worker, act)
+    assert [request.query for request in counter.taken] == [b"n=1", b"n=2", b"n=3"]
+
+
+def test_an_empty_line_before_a_push_changes_nothing(worker: Worker, counter: Counter) -> None:
+    """Old senders end a body with one; RFC 9112, 2.2 asks to overlook it."""
+
+    async def act(visitor: Visitor) -> None:
+        for number in (b"1", b"2", b"3"):
+            await visitor.say(PLAIN % number)
+            await visitor.hear()
+            await visitor.say(b"\r\n")
+        await visitor.say(ODD % b"4")
+        await visitor.hear()
+        assert visitor.connection._is_half_way is False
+
+    meet(worker, act)
+    assert ([request.query for request in counter.taken], counter.heard) == ([b"n=1", b"n=2", b"n=3"], [b"n=4"])
+
+
+def test_a_push_that_comes_while_gunicorn_answers_waits_for_that(worker: Worker, counter: Counter) -> None:
+    async def act(visitor: Visitor) -> None:
+        going_on = asyncio.Event()
+        counter.wait_for = going_on
+        await visitor.say(ODD % b"1")
+        await visitor.say(PLAIN % b"2")
+        going_on.set()
+        for _ in range(2):
+            await visitor.hear()
+
+    meet(worker, act)
+    assert (counter.taken, counter.heard) == ([], [b"n=1", b"n=2"])
+
+
+def test_an_answer_that_cannot_be_written_ends_the_connection(worker: Worker, counter: Counter) -> None:
+    async def act(visitor: Visitor) -> None:
+        counter.answer = replace(ANSWER, content_type="text/\ud800")
+        await visitor.say(PLAIN % b"1")
+        assert await visitor.hear_all() == b""
+        (context,) = worker.broken
+        assert isinstance(context["exception"], UnicodeEncodeError)
+        worker.broken.clear()
+
+    meet(worker, act)
+
+
+def test_where_a_push_comes_from_is_told(worker: Worker, counter: Counter) -> None:
+    async def act(visitor: Visitor) -> None:
+        await visitor.say(PLAIN % b"1")
+        await visitor.hear()
+        assert counter.clients == [visitor.address]
+
+    meet(worker, act)
+
+
 def test_what_comes_before_an_answer_waits_for_it_and_no_more_is_read(worker: Worker, counter: Counter) -> None:
     async def act(visitor: Visitor) -> None:
         counter.hold()
@@ -169,12 +260,14 @@ def test_a_worker_that_stops_says_so_and_closes(worker: Worker, counter: Counter
     async def act(visitor: Visitor) -> None:
         counter.hold()
         await visitor.say(PLAIN % b"1")
+        await visitor.say(PLAIN % b"2")  # whoever is told that the connection closes sends it again
         setattr(worker, how, how == "is_stopping")
         counter.let_go()
         said.append(await visitor.hear_all())
 
     said: list[bytes] = []
     meet(worker, act)
+    assert [request.query for request in counter.taken] == [b"n=1"]
     assert said[0].endswith(b"\r\nConnection: close\r\n\r\nsuccess")
 
 

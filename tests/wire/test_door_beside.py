@@ -59,6 +59,8 @@ def test_every_push_has_its_line_in_the_access_log(wire: Wire, door: Door, monke
     )
     (answer,) = taken(door, scan_push(keys=wire.keys()), path="/wechat/callback/main")
     assert lines == [(CLIENT, "POST", "/wechat/callback/main", 200, len(answer.body))]
+    taken(door, replace(scan_push(keys=wire.keys()), body=b"<xml></xml>"))
+    assert lines[1:] == [(CLIENT, "POST", "/wechat/callback", 400, len(b"malformed"))]
 
 
 def test_whatever_breaks_nobody_is_left_without_an_answer(
@@ -77,7 +79,10 @@ def test_whatever_breaks_nobody_is_left_without_an_answer(
 
 
 def test_a_loop_that_ends_leaves_nobody_to_be_told(wire: Wire, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken: list[object] = []
+
     async def end() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: broken.append(context))
         never: asyncio.Future[HttpAnswer] = asyncio.get_running_loop().create_future()
         monkeypatch.setattr(WaitingRoom, "answer", lambda *_: never)
         monkeypatch.setattr(Line, "join", lambda *_: never)
@@ -87,3 +92,4 @@ def test_a_loop_that_ends_leaves_nobody_to_be_told(wire: Wire, door: Door, monke
         await asyncio.sleep(0.01)
 
     asyncio.run(end())
+    assert broken == []

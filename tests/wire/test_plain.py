@@ -4,10 +4,13 @@ from dataclasses import dataclass, field
 
 import pytest
 from gunicorn.asgi.parser import CallbackRequest, ParseError, PythonProtocol
+from gunicorn.asgi.protocol import _RequestHeaderPolicy
+from gunicorn.config import Config
 from gunicorn.http.errors import ParseException
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scanhook.wire import plain
 from scanhook.wire.plain import PlainRequest, read_plain
 
 BODY = b"<xml><Encrypt>\xe4\xb8\xad</Encrypt></xml>"
@@ -106,6 +109,15 @@ def test_a_body_may_be_as_large_as_a_pushs(size: int) -> None:
         request(*HEADS, b"Connection: close", b"Connection: keep-alive"),
         request(*HEADS, b"Expect: 100-continue"),
         request(*HEADS, b"Upgrade: h2c"),
+        request(*HEADS, b"TE: trailers"),
+        request(*HEADS, b"Trailer: X-A"),
+        request(*HEADS, b"X-Forwarded-Ssl: off"),
+        request(*HEADS, b"X-Forwarded-Protocol: http"),
+        request(*HEADS, b"X-Forwarded-Proto: https", b"X-Forwarded-Proto: http"),
+        request(*HEADS, *TWENTY, *TWENTY),
+        request(b"Host:", *HEADS[1:]),
+        request(b"Host: a b", *HEADS[1:]),
+        request(b"Host: a/b", *HEADS[1:]),
         request(*HEADS, b"X-A : b"),
         request(*HEADS, b"X_A: b"),
         request(*HEADS, b": b"),
@@ -120,6 +132,22 @@ def test_a_body_may_be_as_large_as_a_pushs(size: int) -> None:
 )
 def test_what_is_beyond_the_plainest_is_left_to_others(data: bytes) -> None:
     assert read_plain(data) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        LINE.replace(b"POST", b"GET"),
+        LINE.replace(b"/wechat/callback/main", b"/api/v1/verdicts"),
+        LINE.replace(b"/wechat/callback/main", b"/wechat/callbacks"),
+        LINE.replace(b"/main", b"/main/more"),
+    ],
+)
+def test_the_heads_of_other_requests_are_not_even_looked_at(line: bytes) -> None:
+    """They may hold keys and cookies, and what is looked at stays in memory for a while."""
+    before = plain._read_fields.cache_info()
+    assert read_plain(request(*HEADS, b"Authorization: Bearer secret", line=line)) is None
+    assert plain._read_fields.cache_info() == before
 
 
 @dataclass(slots=True)
@@ -141,6 +169,7 @@ def read_by_gunicorn(data: bytes) -> tuple[str, bytes, str, bytes]:
     parser.feed(data)
     assert (read.ends, parser.remaining()) == (["complete"], b"")
     found = CallbackRequest.from_parser(parser, is_ssl=False)
+    _RequestHeaderPolicy(Config(), ("127.0.0.1", 50000), found.scheme, found.version).apply(found)
     assert (found.method, found.version, found.should_close()) == ("POST", (1, 1), False)
     heads = [value for name, value in found.headers_bytes if name == b"content-type"]
     return found.path, (found.query or "").encode("latin-1"), b"".join(heads).decode(), read.body
@@ -150,6 +179,7 @@ PIECES = [
     *(bytes([byte]) for byte in b"\r\n \t:05\x00\xff?#%/_-"),
     *(b"\r\n", b"HTTP/1.1", b"POST ", b"Host: a"),
     *(b"Content-Length: 3", b"Transfer-Encoding: chunked", b"Connection: close"),
+    *(b"\r\nX-Forwarded-Proto: https", b"\r\nX-Forwarded-Ssl: off", b"\r\nX-Forwarded-Proto: http"),
 ]
 EDITS = st.lists(st.tuples(st.integers(0, len(PLAIN)), st.integers(0, 2), st.sampled_from(PIECES)), max_size=3)
 
