@@ -306,7 +306,7 @@ def test_the_door_passes_on_what_comes_beside_asgi(tmp_path: Path, old: OldServe
     wire = _house(tmp_path, old.url)
     sent = _text(wire.keys())
     assert taken(create_door(wire.house), sent) == [HttpAnswer(status=200, body=ANSWER, content_type="application/xml")]
-    assert [(target, body) for target, _, body in old.got] == [(f"/old/wx?{sent.query}", sent.body)]
+    assert old.got == [(f"/old/wx?{sent.query}", "text/xml", sent.body)]
 
 
 def test_without_a_thread_for_the_brands_own_server_wechat_is_told_to_come_again(
