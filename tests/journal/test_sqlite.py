@@ -4,10 +4,10 @@ import stat
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from shutil import copy, copytree
+from shutil import copy
 
 import apsw
 import pytest
@@ -21,18 +21,6 @@ from scanhook.storage import Pepper, rows_of
 from scanhook.verdict import Verdict
 from tests.conftest import OPENID
 from tests.journal.scans import AT, CODE, PERSON, TAG, scan, verdict, verdict_on_unknown
-
-
-@pytest.fixture
-def folder(tmp_path: Path, empty_storage: Path) -> Path:
-    return Path(copytree(empty_storage, tmp_path / "data"))
-
-
-@pytest.fixture
-def journal(folder: Path, pepper: Pepper) -> Iterator[SqliteJournal]:
-    opened = SqliteJournal(folder, pepper=pepper)
-    yield opened
-    opened.close()
 
 
 def everything_in(folder: Path) -> bytes:

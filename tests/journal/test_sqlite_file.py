@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
-from shutil import copytree
 from typing import Any
 
 import apsw
@@ -26,18 +24,6 @@ _READ = (
     "SELECT tag, scans, persons, first_at, last_at FROM tallies ORDER BY tag",
     "SELECT tag, person FROM scanners ORDER BY tag, person",
 )
-
-
-@pytest.fixture
-def folder(tmp_path: Path, empty_storage: Path) -> Path:
-    return Path(copytree(empty_storage, tmp_path / "data"))
-
-
-@pytest.fixture
-def journal(folder: Path, pepper: Pepper) -> Iterator[SqliteJournal]:
-    opened = SqliteJournal(folder, pepper=pepper)
-    yield opened
-    opened.close()
 
 
 def _persons(pepper: Pepper) -> list[bytes]:

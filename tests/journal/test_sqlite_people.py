@@ -4,10 +4,8 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from shutil import copytree
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,18 +23,6 @@ from tests.journal.scans import AT, PERSON, TAG, scan, verdict, verdict_on_unkno
 
 DAY = 86_400
 TAGS = [bytes([number]) * 10 for number in range(5)]
-
-
-@pytest.fixture
-def folder(tmp_path: Path, empty_storage: Path) -> Path:
-    return Path(copytree(empty_storage, tmp_path / "data"))
-
-
-@pytest.fixture
-def journal(folder: Path, pepper: Pepper) -> Iterator[SqliteJournal]:
-    opened = SqliteJournal(folder, pepper=pepper)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

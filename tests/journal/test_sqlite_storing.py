@@ -1,15 +1,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from shutil import copytree
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from scanhook.journal import Scan, Tally
 from scanhook.journal.sqlite import SqliteJournal
-from scanhook.storage import Pepper
 from scanhook.verdict import Verdict
 from tests.journal.scans import AT, TAG, noted, scan, verdict
 
@@ -17,13 +14,6 @@ PERSONS = [number.to_bytes(16, "big") for number in range(40)]
 BEFORE = ("BEGIN IMMEDIATE", "SELECT name", "PRAGMA user_version")
 PERSON = "INSERT INTO counts (tag, person) VALUES"
 COUNTS = "INSERT INTO counts (tag, person, scans, persons, first_at, last_at) VALUES"
-
-
-@pytest.fixture
-def journal(tmp_path: Path, empty_storage: Path, pepper: Pepper) -> Iterator[SqliteJournal]:
-    opened = SqliteJournal(copytree(empty_storage, tmp_path / "data"), pepper=pepper)
-    yield opened
-    opened.close()
 
 
 def statements(journal: SqliteJournal, scans: Sequence[tuple[Scan, Verdict | None]]) -> Counter[str]:
