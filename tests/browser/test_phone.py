@@ -4,7 +4,7 @@ import re
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.browser.conftest import Demo, Watch
 
@@ -51,6 +51,33 @@ def choose(phone: Page, name: str, value: str) -> None:
 def test_no_button_is_untested(phone: Page) -> None:
     assert {button.get_attribute("id") for button in phone.locator("button").all()} == BUTTONS
     assert phone.locator("a").count() == 2
+
+
+def test_whoever_is_quicker_than_the_script_waits_for_it(phone: Page) -> None:
+    late: list[Route] = []
+
+    def keep(route: Route) -> None:
+        late.append(route)
+
+    phone.route("**/phone.js", keep)
+    phone.reload(wait_until="commit")
+    expect(phone.locator("button:disabled")).to_have_count(len(BUTTONS))
+    phone.locator("#typed").check()
+    expect(phone.get_by_label("KeyStr")).to_be_hidden()
+    late.pop().continue_()
+    expect(phone.get_by_label("KeyStr")).to_be_visible()
+    expect(phone.locator("button:disabled")).to_have_count(0)
+    phone.get_by_role("radio", name="A genuine item").check()
+    scan(phone)
+    shows(phone, "Genuine")
+
+
+def test_who_allows_no_script_is_told_that_it_is_needed(browser: Browser, demo: Demo) -> None:
+    with browser.new_context(locale="en-US", java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(f"{demo.url}/phone")
+        expect(page.locator(".no-script")).to_be_visible()
+        expect(page.get_by_role("button", name="Scan", exact=True)).to_be_disabled()
 
 
 @pytest.mark.parametrize(("sample", "verdict"), SAMPLES)

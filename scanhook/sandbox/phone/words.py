@@ -16,6 +16,7 @@ _WORDS: dict[str, tuple[str, str]] = {
         "A phone of the sandbox: its scans are real, encrypted pushes to the real service.",
         "沙箱中的手机：每次扫码都会向真实服务发送真实的加密推送。",
     ),
+    "no_script": ("This page needs JavaScript: allow it here.", "本页面需要 JavaScript，请在浏览器中启用。"),
     "phone": ("Phone", "手机"),
     "scan_title": ("Scan", "扫一扫"),
     "choose": ("Choose a code", "选择一个码"),

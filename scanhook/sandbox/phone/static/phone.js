@@ -76,6 +76,10 @@ function showResult(scan, focused) {
   if (focused) at("product").focus({ preventScroll: true });
 }
 
+function showTyped() {
+  at("typed-fields").hidden = chosen("code").value !== "typed";
+}
+
 async function tellRegion(scan, start) {
   try {
     const { step } = await ask(`${document.body.dataset.scans}/${scan.id}/region`, {});
@@ -152,7 +156,7 @@ function tick() {
 }
 
 at("finder").addEventListener("submit", (event) => { event.preventDefault(); scan(); });
-at("finder").addEventListener("change", () => { at("typed-fields").hidden = chosen("code").value !== "typed"; });
+at("finder").addEventListener("change", showTyped);
 at("again").addEventListener("click", () => showFinder(true));
 at("repeat").addEventListener("click", repeat);
 at("second-person").addEventListener("click", () => scan({ person: "2" }, (now) => `${words.person}: ${now.person}`));
@@ -165,3 +169,5 @@ at("old").addEventListener("click", () => scan({ fault: "timestamp" }));
 at("verify-url").addEventListener("click", verify);
 tick();
 setInterval(tick, 10000);
+showTyped(); // a code may have been chosen before this ran
+for (const button of document.querySelectorAll("button")) button.disabled = false; // from here on each one does what it says
