@@ -25,11 +25,11 @@ from scanhook.message import (
 )
 from scanhook.registry import Reason, RegistryStore
 from scanhook.reply import SUCCESS, ScanProductReply, compose, seal
-from scanhook.stages import Account, Answer, Judged, Meter, Opened, Pending, Unasked
+from scanhook.stages import Account, Answer, Heard, Judged, Meter, Opened, Pending, Unasked
 from scanhook.storage import Pepper
 from scanhook.verdict import Judge, Question, Unfinished, Verdict
 
-__all__ = ["Account", "Answer", "Judged", "Meter", "Opened", "Pending", "Receiver", "Unasked", "question_of"]
+__all__ = ["Account", "Answer", "Heard", "Judged", "Meter", "Opened", "Pending", "Receiver", "Unasked", "question_of"]
 
 _MESSAGE_TYPES = frozenset({"text", "image", "voice", "video", "shortvideo", "location", "link"})
 _HEAD_FIELDS = frozenset(field.name for field in fields(ProductEvent))
@@ -108,21 +108,21 @@ class Receiver:
             return Unasked(answer=_SUCCESS)
         return Opened(account=account, push=push, event=message, at=now)
 
-    def judged(self, opened: Opened) -> Judged | Unasked:
-        """Judge a push; a scan is not on the disk yet, and must not be answered before it is.
+    def judged(self, opened: Opened) -> Judged | Heard:
+        """Judge a push; nothing of it is on the disk yet, and it must not be answered before it is.
 
-        :returns: of a scan what :meth:`settle` takes.
-        :raises StorageError: when an event could not be stored.
+        :returns: what :meth:`settle` takes.
+        :raises StorageError: when an event's code could not be looked up.
         """
         found = self.judged_all([opened])[0]
         if isinstance(found, ScanhookError):
             raise found
         return self.asked(found) if isinstance(found, Pending) else found
 
-    def judged_all(self, pushes: Sequence[Opened]) -> list[Judged | Pending | Unasked | ScanhookError]:
-        """Judge scans, as far as nobody need be waited for who is not the storage, and store other events.
+    def judged_all(self, pushes: Sequence[Opened]) -> list[Judged | Heard | Pending | ScanhookError]:
+        """Judge scans, as far as nobody need be waited for who is not the storage, and look up the codes of events.
 
-        All scans are looked up at once; so are all events, which are stored in one transaction.
+        All scans are looked up at once, and so are all events.
 
         :returns: for each what :meth:`settle` takes, or :meth:`asked`; or the error that stands in its place.
         """
@@ -132,9 +132,9 @@ class Receiver:
         ]
         questions = [question_of(scan) for scan in scans if scan is not None]
         found = iter(self.judge.judge_at_once(questions) if questions else ())
-        noted = iter(self._noted([push for push, scan in zip(pushes, scans, strict=True) if scan is None]))
+        heard = iter(self._heard([push for push, scan in zip(pushes, scans, strict=True) if scan is None]))
         return [
-            next(noted) if scan is None else _judged(push, scan, next(found))
+            next(heard) if scan is None else _judged(push, scan, next(found))
             for push, scan in zip(pushes, scans, strict=True)
         ]
 
@@ -152,11 +152,20 @@ class Receiver:
             why = error
         return Judged(opened=opened, scan=scan, verdict=verdict, why=why)
 
-    def settle(self, pushes: Sequence[Judged]) -> list[Answer | ScanhookError]:
+    def settle(self, pushes: Sequence[Judged | Heard]) -> list[Answer | ScanhookError]:
         """Put scans on the disk in one transaction, and compose their answers from what the journal returns.
+
+        Other events get one of their own, after that of the scans.
 
         :returns: for each its answer, or the error that stands in its place.
         """
+        scans = iter(self._settled([push for push in pushes if isinstance(push, Judged)]))
+        events = iter(self._noted([push for push in pushes if isinstance(push, Heard)]))
+        return [next(scans if isinstance(push, Judged) else events) for push in pushes]
+
+    def _settled(self, pushes: Sequence[Judged]) -> list[Answer | ScanhookError]:
+        if not pushes:
+            return []
         try:
             recorded = self.journal.record_all([(push.scan, push.verdict) for push in pushes], now=self.clock.now())
         except StorageError as error:
@@ -246,24 +255,31 @@ class Receiver:
         except StorageError as error:
             self.meter.warned(scan.account, f"a verdict that came late could not be stored: {error}")
 
-    def _noted(self, pushes: Sequence[Opened]) -> list[Unasked | ScanhookError]:
+    def _noted(self, pushes: Sequence[Heard]) -> list[Answer | ScanhookError]:
+        try:
+            first = self.journal.note_all([push.noted for push in pushes]) if pushes else []
+        except StorageError as error:
+            return [self.undecided(push.opened, error) for push in pushes]
+        for push, is_first in zip(pushes, first, strict=True):
+            self.meter.pushed(push.opened.event.event, "success" if is_first else "repeated", 1)
+        return [_SUCCESS] * len(pushes)
+
+    def _heard(self, pushes: Sequence[Opened]) -> list[Heard | ScanhookError]:
         if not pushes:
             return []
-        try:
-            outcomes = ["success" if first else "repeated" for first in self.journal.note_all(self._notes(pushes))]
-            found: Unasked | ScanhookError = Unasked(answer=_SUCCESS)
-        except StorageError as error:
-            outcomes, found = ["undecided"] * len(pushes), error
-        for push, outcome in zip(pushes, outcomes, strict=True):
-            self.meter.pushed(push.event.event, outcome, 1)
-        return [found] * len(pushes)
-
-    def _notes(self, pushes: Sequence[Opened]) -> list[Noted]:
         events = [(push.account.name, push.event) for push in pushes]
-        look_ups = self.registry.look_up_all(
-            [(account, event.key_standard, event.key_str, event.ext_info) for account, event in events]
-        )
-        return [self._note(push, look_up.tag) for push, look_up in zip(pushes, look_ups, strict=True)]
+        try:
+            look_ups = self.registry.look_up_all(
+                [(account, event.key_standard, event.key_str, event.ext_info) for account, event in events]
+            )
+        except StorageError as error:
+            for push in pushes:
+                self.meter.pushed(push.event.event, "undecided", 1)
+            return [error] * len(pushes)
+        return [
+            Heard(opened=push, noted=self._note(push, look_up.tag))
+            for push, look_up in zip(pushes, look_ups, strict=True)
+        ]
 
     def _note(self, opened: Opened, tag: bytes | None) -> Noted:
         account, event = opened.account, opened.event

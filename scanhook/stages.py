@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from scanhook.envelope import Keyring, OpenedPush
 from scanhook.errors import ScanhookError
-from scanhook.journal import Scan
+from scanhook.journal import Noted, Scan
 from scanhook.message import ProductEvent
 from scanhook.verdict import Unfinished, Verdict
 
-__all__ = ["Account", "Answer", "Judged", "Meter", "Opened", "Pending", "Unasked"]
+__all__ = ["Account", "Answer", "Heard", "Judged", "Meter", "Opened", "Pending", "Unasked"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +73,16 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """An event that is no scan, and is not on the disk yet."""
+
+    opened: Opened
+    noted: Noted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unasked:
-    """An authentic push that asks for no verdict: it is noted, and ``success`` is all that we answer."""
+    """An authentic push of which nothing is kept: ``success`` is all that we answer."""
 
     answer: Answer
 

@@ -11,11 +11,11 @@ import pytest
 
 from scanhook.clock import FixedClock
 from scanhook.envelope import AesKey, Format, Keyring, Mode
-from scanhook.errors import NotAuthentic, StorageError, Undecided, VerifierFailed
+from scanhook.errors import NotAuthentic, ScanhookError, StorageError, Undecided, VerifierFailed
 from scanhook.journal import JournalStore, erase_person
 from scanhook.journal.sqlite import SqliteJournal
 from scanhook.message import CodeResult
-from scanhook.receive import Account, Answer, Judged, Meter, Opened, Receiver, Unasked
+from scanhook.receive import Account, Answer, Heard, Judged, Meter, Opened, Receiver
 from scanhook.registry import LookUp, Reason, RegistryStore
 from scanhook.sandbox import Push, open_answer
 from scanhook.settings import House, load_settings
@@ -26,6 +26,7 @@ from tests.serving import compose, journal_size, rows, scan_fields, scan_push, t
 
 NOW = 1447848570
 RANDOM = b"0123456789abcdef"
+SUCCESS = Answer(body=b"success", content_type="text/plain; charset=utf-8")
 
 
 @dataclass(slots=True)
@@ -98,7 +99,11 @@ class Desk:
         return opened
 
     def verdict(self, push: Push) -> str:
-        opened = self.open(self.receive(push))
+        return self.told_in(self.receive(push))
+
+    def told_in(self, answer: Answer | ScanhookError) -> str:
+        assert isinstance(answer, Answer)
+        opened = self.open(answer)
         return "success" if opened is None else str(opened["ScanProduct"]["AntiFake"]["CodeResult"])
 
     def open(self, answer: Answer, *, keys: Keyring | None = None) -> Any:
@@ -357,7 +362,7 @@ def test_success_may_stand_for_undecided_if_the_settings_say_so(desk: Desk) -> N
     desk.ask(failing)
     desk.receiver = replace(desk.receiver, success_when_undecided=True)
     answer = desk.receive(scan_push(keys=desk.keys, at=NOW))
-    assert answer == Answer(body=b"success", content_type="text/plain; charset=utf-8")
+    assert answer == SUCCESS
     assert [entry.reason for entry in desk.journal.tail(9)] == ["undecided"]
     assert desk.told.pushed == [("scan_product_callback", "undecided")]
     ((account, why),) = desk.told.warned
@@ -398,6 +403,13 @@ def visits(desk: Desk, count: int) -> list[Opened]:
     return [desk.opened("GENUINE0001", FromUserName=f"o{n}", Event="user_scan_product") for n in range(count)]
 
 
+def settled(desk: Desk, pushes: list[Opened]) -> list[Answer | ScanhookError]:
+    """Judge a group and put it on the disk."""
+    judged = [one for one in desk.receiver.judged_all(pushes) if isinstance(one, Heard | Judged)]
+    assert len(judged) == len(pushes)
+    return desk.receiver.settle(judged)
+
+
 @pytest.fixture
 def begun(desk: Desk) -> Iterator[list[str]]:
     """Note every transaction that this thread begins in the journal, or tries to."""
@@ -426,9 +438,9 @@ def test_the_events_of_a_group_are_looked_up_at_once_and_make_one_transaction(
         return look_up_all(registry, asked)
 
     monkeypatch.setattr(type(desk.receiver.registry), "look_up_all", looking)
-    found = desk.receiver.judged_all(visits(desk, 8))
+    found = settled(desk, visits(desk, 8))
 
-    assert [type(one) for one in found] == [Unasked] * 8
+    assert found == [SUCCESS] * 8
     assert (sizes, begun) == ([8], ["BEGIN IMMEDIATE"])
     assert desk.told.pushed == [("user_scan_product", "success")] * 8
 
@@ -437,15 +449,12 @@ def test_scans_and_other_events_of_a_group_keep_their_places(desk: Desk, house: 
     visit, again = (desk.opened("PRINTED0003", Event="user_scan_product") for _ in range(2))
     enter = desk.opened("PRINTED0003", Event="user_scan_product_enter_session")
     pushes = [visit, desk.opened("GENUINE0001"), enter, again, desk.opened("COPIED99999", FromUserName="o2")]
-    found = desk.receiver.judged_all(pushes)
+    found = settled(desk, pushes)
 
-    assert [type(one) for one in found] == [Unasked, Judged, Unasked, Unasked, Judged]
-    assert [one.opened for one in found if isinstance(one, Judged)] == [pushes[1], pushes[4]]
-    assert [one.verdict.reason for one in found if isinstance(one, Judged) and one.verdict] == [
-        "active",
-        "unknown_code",
-    ]
+    assert [desk.told_in(one) for one in found] == ["success", "real", "success", "success", "fake"]
     assert desk.told.pushed == [
+        ("scan_product_callback", "real"),
+        ("scan_product_callback", "fake"),
         ("user_scan_product", "success"),
         ("user_scan_product_enter_session", "success"),
         ("user_scan_product", "repeated"),
@@ -456,10 +465,49 @@ def test_scans_and_other_events_of_a_group_keep_their_places(desk: Desk, house: 
     ]
 
 
-def test_a_group_without_other_events_leaves_the_journal_alone(desk: Desk, begun: list[str]) -> None:
-    (found,) = desk.receiver.judged_all([desk.opened("GENUINE0001")])
-    assert isinstance(found, Judged)
+def test_nothing_is_on_the_disk_before_a_group_is_settled(desk: Desk, house: House, begun: list[str]) -> None:
+    found = desk.receiver.judged_all([desk.opened("GENUINE0001"), *visits(desk, 2)])
+    assert [type(one) for one in found] == [Judged, Heard, Heard]
     assert begun == []
+    assert desk.told.pushed == []
+    assert journal_size(house) == (0, 0)
+
+
+def test_what_one_part_of_a_group_meets_with_costs_the_other_nothing(
+    desk: Desk, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise StorageError("the disk is full")
+
+    group = [*visits(desk, 1), desk.opened("GENUINE0001")]
+    with monkeypatch.context() as patched:
+        patched.setattr(type(desk.journal), "note_all", full)
+        assert [type(one) for one in settled(desk, group)] == [StorageError, Answer]
+    with monkeypatch.context() as patched:
+        patched.setattr(type(desk.journal), "record_all", full)
+        assert [type(one) for one in settled(desk, group)] == [Answer, StorageError]
+    assert journal_size(house) == (1, 1)
+    assert desk.told.pushed == [
+        ("scan_product_callback", "real"),
+        ("user_scan_product", "undecided"),
+        ("scan_product_callback", "undecided"),
+        ("user_scan_product", "success"),
+    ]
+
+
+def test_events_whose_codes_cannot_be_looked_up_are_not_stored_and_counted(
+    desk: Desk, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> None:
+        raise StorageError("the registry is gone")
+
+    monkeypatch.setattr(type(desk.receiver.registry), "look_up_all", gone)
+    found = desk.receiver.judged_all(visits(desk, 2))
+    assert [str(one) for one in found] == ["the registry is gone"] * 2
+    with pytest.raises(StorageError, match="the registry is gone"):
+        desk.scan(Event="user_scan_product")
+    assert desk.told.pushed == [("user_scan_product", "undecided")] * 3
+    assert journal_size(house) == (0, 0)
 
 
 def test_behind_a_journal_that_somebody_holds_a_group_of_events_waits_once(
@@ -469,7 +517,7 @@ def test_behind_a_journal_that_somebody_holds_a_group_of_events_waits_once(
     group = visits(desk, 8)
     held = apsw.Connection(str(house.base / "data" / "journal.db"))
     held.execute("BEGIN IMMEDIATE")
-    found = desk.receiver.judged_all(group)
+    found = settled(desk, group)
     held.execute("ROLLBACK")
     held.close()
 
@@ -477,7 +525,7 @@ def test_behind_a_journal_that_somebody_holds_a_group_of_events_waits_once(
     assert [type(one) for one in found] == [StorageError] * 8
     assert desk.told.pushed == [("user_scan_product", "undecided")] * 8
     assert journal_size(house) == (0, 0)
-    assert [type(one) for one in desk.receiver.judged_all(group)] == [Unasked] * 8
+    assert settled(desk, group) == [SUCCESS] * 8
     assert desk.told.pushed[8:] == [("user_scan_product", "success")] * 8
 
 

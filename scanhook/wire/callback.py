@@ -12,7 +12,7 @@ from threading import Semaphore
 
 from scanhook.envelope import BODY_MAX_BYTES
 from scanhook.errors import Malformed, PushError, ScanhookError, TooLarge, Undecided
-from scanhook.receive import Account, Answer, Judged, Opened, Pending, Unasked
+from scanhook.receive import Account, Answer, Heard, Judged, Opened, Pending, Unasked
 from scanhook.wire.forward import Forwarder, Parcel
 from scanhook.wire.log import last_line, log
 from scanhook.wire.metrics import Metrics
@@ -132,15 +132,15 @@ class Callback:
         except Exception as error:  # noqa: BLE001  (a consumer's scan must never meet a 500)
             return self._timed(started, self._refused(error, account, "POST"))
         if isinstance(opened, Unasked):
-            return self._unasked(account, opened, parcel, started)
+            return self._passed_on(account, opened.answer, parcel, started)
         return Taken(opened=opened, parcel=parcel, started=started)
 
-    def look_up_all(self, pushes: Sequence[Taken]) -> list[HttpAnswer | Begun | Hanging | Onward]:
+    def look_up_all(self, pushes: Sequence[Taken]) -> list[HttpAnswer | Begun | Hanging]:
         """Judge pushes, as far as no verifier need be waited for.
 
         May wait for the storage, if it is on another machine.
 
-        :returns: for each its answer, or what :meth:`settle`, :meth:`ask` or :meth:`relay` answers.
+        :returns: for each its answer, or what :meth:`settle` or :meth:`ask` answers.
         """
         try:
             found = self._service.receiver.judged_all([push.opened for push in pushes])
@@ -150,14 +150,12 @@ class Callback:
             return [self._timed(push.started, self._refused(error, push.opened.account, "POST")) for push in pushes]
         return [self._looked_up(push, one) for push, one in zip(pushes, found, strict=True)]
 
-    def _looked_up(
-        self, push: Taken, found: Judged | Pending | Unasked | ScanhookError
-    ) -> HttpAnswer | Begun | Hanging | Onward:
+    def _looked_up(self, push: Taken, found: Judged | Heard | Pending | ScanhookError) -> HttpAnswer | Begun | Hanging:
         account, parcel, started = push.opened.account, push.parcel, push.started
         if isinstance(found, ScanhookError):
             return self._timed(started, self._refused(found, account, "POST"))
-        if isinstance(found, Unasked):
-            return self._unasked(account, found, parcel, started)
+        if isinstance(found, Heard):
+            return Begun(judged=found, parcel=parcel, started=started)
         if parcel is not None and account.name in self._copied:
             self._forwarders[account.name].copy(parcel)
         if isinstance(found, Pending):
@@ -226,18 +224,24 @@ class Callback:
         answer = HttpAnswer(status=200, body=relayed.body, content_type=relayed.content_type)
         return self._timed(onward.started, answer)
 
-    def settle(self, begun: Sequence[Begun]) -> list[HttpAnswer]:
-        """Answer pushes, once their scans are on the disk in one transaction."""
+    def settle(self, begun: Sequence[Begun]) -> list[HttpAnswer | Onward]:
+        """Answer pushes, once they are on the disk: all scans in one transaction, and all other events.
+
+        :returns: for each its answer, or what :meth:`relay` answers.
+        """
         try:
             answers: Sequence[Answer | Exception] = self._service.receiver.settle([push.judged for push in begun])
         except Exception as error:  # noqa: BLE001
             if len(begun) > 1:  # what was stored already is a repeat then
                 return [self.settle([push])[0] for push in begun]
             answers = [error]
-        return [
-            self._timed(push.started, self._given_or_refused(answer, push.judged.opened.account))
-            for push, answer in zip(begun, answers, strict=True)
-        ]
+        return [self._settled(push, answer) for push, answer in zip(begun, answers, strict=True)]
+
+    def _settled(self, push: Begun, answer: Answer | Exception) -> HttpAnswer | Onward:
+        account = push.judged.opened.account
+        if isinstance(answer, Exception):
+            return self._timed(push.started, self._refused(answer, account, "POST"))
+        return self._passed_on(account, answer, push.parcel, push.started)
 
     def cut_off(self, account: Account) -> HttpAnswer:
         """Answer a push whose body never came to its end."""
@@ -272,16 +276,14 @@ class Callback:
             log.error("broken", status=503, why=why, where=last_line(error), account=account.name, method=method)
         return HttpAnswer(status=503, body=b"try again", content_type=_TEXT)
 
-    def _given_or_refused(self, answer: Answer | Exception, account: Account) -> HttpAnswer:
-        return self._refused(answer, account, "POST") if isinstance(answer, Exception) else _given(answer)
-
-    def _unasked(
-        self, account: Account, unasked: Unasked, parcel: Parcel | None, started: float
+    def _passed_on(
+        self, account: Account, answer: Answer, parcel: Parcel | None, started: float
     ) -> HttpAnswer | Onward:
-        answer = _given(unasked.answer)
         if parcel is None:
-            return self._timed(started, answer)
-        return Onward(parcel=parcel, forwarder=self._forwarders[account.name], otherwise=answer, started=started)
+            return self._timed(started, _given(answer))
+        return Onward(
+            parcel=parcel, forwarder=self._forwarders[account.name], otherwise=_given(answer), started=started
+        )
 
     def _timed(self, started: float, answer: HttpAnswer) -> HttpAnswer:
         self._metrics.answered(time.perf_counter() - started)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scanhook.receive import Judged, Opened, Pending
+from scanhook.receive import Heard, Judged, Opened, Pending
 from scanhook.wire.forward import Forwarder, Parcel
 
 __all__ = ["Begun", "Hanging", "HttpAnswer", "Onward", "Taken"]
@@ -39,10 +39,12 @@ class Taken:
 class Begun:
     """A push that waits for the disk.
 
+    :param parcel: of an event that goes on to the brand's own server, as it came.
     :param started: when it came, by ``time.perf_counter``.
     """
 
-    judged: Judged
+    judged: Judged | Heard
+    parcel: Parcel | None = None
     started: float
 
 

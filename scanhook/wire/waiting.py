@@ -273,14 +273,19 @@ class WaitingRoom:
                 visitors = [visitor for visitor in taken if visitor.set_out()]
             if not taken:
                 return
-            try:
-                found = self._callback.look_up_all([visitor.taken for visitor in visitors]) if visitors else []
-            except Exception as error:  # noqa: BLE001  (whoever comes next must find somebody)
-                found = [self._callback.broken(error)] * len(visitors)
-            answers = dict(zip(visitors, found, strict=True))
+            answers = dict(zip(visitors, self._noted(visitors), strict=True))
             for visitor in taken:
                 loop = visitor.answer.get_loop()
                 loop.call_soon_threadsafe(self._come_back, loop, visitor, answers.get(visitor))
+
+    def _noted(self, visitors: Sequence[_Visitor]) -> list[HttpAnswer | Onward]:
+        try:
+            found = self._callback.look_up_all([visitor.taken for visitor in visitors]) if visitors else []
+            begun = [one for one in found if isinstance(one, Begun)]
+            stored = iter(self._callback.settle(begun) if begun else ())
+        except Exception as error:  # noqa: BLE001  (whoever comes next must find somebody)
+            return [self._callback.broken(error)] * len(visitors)
+        return [one if isinstance(one, HttpAnswer) else next(stored) for one in found]
 
     def _go_aside(self, loop: asyncio.AbstractEventLoop, visitor: _Visitor, wait: Callable[[], _Found]) -> str:
         """Let a push wait in a thread of its own.

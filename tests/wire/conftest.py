@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from werkzeug.test import Client, TestResponse
 from scanhook import create_app
 from scanhook.cli.init import NewHouse, make_house
 from scanhook.envelope import Keyring
+from scanhook.journal import Noted
+from scanhook.journal.sqlite import SqliteJournal
 from scanhook.sandbox import Push
 from scanhook.settings import House, load_settings
 from scanhook.wire.service import keyring
@@ -19,6 +21,7 @@ from scanhook.wire.worker import Worker
 from tests.conftest import APP_ID, ORIGINAL_ID, copy_house, stock
 from tests.serving import Brand, Server, brand_service, serving
 from tests.wire.counter import Counter, made_worker
+from tests.wire.gate import Gate
 
 TOKEN = "OpenSesame1"
 ENCODED_KEY = "TheKeyOfThisHouseIsKnownToNobodyElse0123456"
@@ -150,3 +153,29 @@ def asking_server(asking_house: House) -> Iterator[Server]:
     """Run a service with one worker that asks a brand's own service."""
     with serving(asking_house, asking_house.base.parent) as running:
         yield running
+
+
+@pytest.fixture
+def storing(monkeypatch: pytest.MonkeyPatch) -> Gate:
+    """Hold up every transaction of the journal."""
+    gate, record_all = Gate(), SqliteJournal.record_all
+
+    def held(journal: SqliteJournal, scans: Any, *, now: float) -> Any:
+        gate.hold(len(scans))
+        return record_all(journal, scans, now=now)
+
+    monkeypatch.setattr(SqliteJournal, "record_all", held)
+    return gate
+
+
+@pytest.fixture
+def noting(monkeypatch: pytest.MonkeyPatch) -> Gate:
+    """Hold up every transaction of events."""
+    gate, note_all = Gate(), SqliteJournal.note_all
+
+    def held(journal: SqliteJournal, events: Sequence[Noted]) -> list[bool]:
+        gate.hold(len(events))
+        return note_all(journal, events)
+
+    monkeypatch.setattr(SqliteJournal, "note_all", held)
+    return gate

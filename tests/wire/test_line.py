@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from scanhook.errors import StorageError
 from scanhook.journal.sqlite import SqliteJournal
 from scanhook.receive import Meter, Receiver
 from scanhook.registry.sqlite import SqliteRegistry
@@ -22,6 +23,7 @@ from scanhook.wire.service import open_service
 from tests.conftest import OPENID
 from tests.serving import Brand, journal_size, scan_push, verdict_in, wait_for
 from tests.wire.conftest import Wire
+from tests.wire.gate import Gate
 
 _Answers = Awaitable[HttpAnswer | Onward]
 
@@ -43,6 +45,11 @@ class Desk:
     def scan(self, code: str = "GENUINE0001", *, person: str = OPENID) -> asyncio.Future[HttpAnswer | Onward]:
         # At one moment: the same scan once more is a repeat, also when a second has passed.
         return self.join(scan_push(code, keys=self.wire.keys(), FromUserName=person, CreateTime=1447848568))
+
+    def visit(self, *, person: str = OPENID) -> asyncio.Future[HttpAnswer | Onward]:
+        """Let somebody open a product's page."""
+        event = "user_scan_product"
+        return self.join(scan_push(keys=self.wire.keys(), Event=event, NeedAntiFake=None, FromUserName=person))
 
     async def told(self, answer: _Answers) -> str:
         """Return the verdict, or the status of an answer without one."""
@@ -353,26 +360,66 @@ def test_a_verdict_that_comes_when_nobody_waits_any_more_is_stored(
 
 
 def test_the_next_group_is_looked_up_while_one_is_stored(
-    wire: Wire, sizes: dict[str, list[int]], monkeypatch: pytest.MonkeyPatch
+    wire: Wire, sizes: dict[str, list[int]], storing: Gate
 ) -> None:
-    came, opened, record_all = threading.Event(), threading.Event(), SqliteJournal.record_all
-
-    def held(journal: SqliteJournal, scans: Any, *, now: float) -> Any:
-        came.set()
-        assert opened.wait(30)
-        return record_all(journal, scans, now=now)
-
-    monkeypatch.setattr(SqliteJournal, "record_all", held)
-
     async def act(desk: Desk) -> None:
         first = desk.scan(person="o1")
-        assert await asyncio.to_thread(came.wait, 30)
+        await storing.somebody()
         others = [desk.scan(person="o2"), desk.scan(person="o3")]
         await asyncio.to_thread(wait_for, lambda: sizes["looked up"] == [1, 2], "the others are looked up")
         assert not first.done()
-        opened.set()
+        storing.opened.set()
         assert [await desk.told(answer) for answer in (first, *others)] == ["real"] * 3
 
     run(wire, act)
-    assert sizes["stored"] == [1, 2]
+    assert storing.sizes == [1, 2]
     assert journal_size(wire.house) == (3, 0)
+
+
+def test_events_that_wait_for_the_disk_hold_up_neither_the_loop_nor_the_scans_of_their_group(
+    wire: Wire, noting: Gate
+) -> None:
+    async def act(desk: Desk) -> None:
+        events = [desk.visit(person="o1"), desk.visit(person="o2")]
+        assert await desk.told(desk.scan()) == "real"
+        await noting.somebody()
+        assert journal_size(wire.house) == (1, 0)
+        assert not any(event.done() for event in events)
+        noting.opened.set()
+        assert [(await event).body for event in events] == [b"success"] * 2  # type: ignore[union-attr]
+
+    run(wire, act)
+    assert noting.sizes == [2]
+    assert journal_size(wire.house) == (1, 2)
+
+
+def test_who_comes_while_events_are_stored_goes_with_the_next_group(
+    wire: Wire, noting: Gate, sizes: dict[str, list[int]]
+) -> None:
+    async def act(desk: Desk) -> None:
+        first = desk.visit(person="o1")
+        await noting.somebody()
+        scans = [desk.scan(person="o2"), desk.scan(person="o3")]
+        await asyncio.to_thread(wait_for, lambda: sizes["looked up"] == [1, 2], "the scans are looked up")
+        noting.opened.set()
+        assert [await desk.told(scan) for scan in scans] == ["real"] * 2
+        assert first.done()
+
+    run(wire, act)
+    assert sizes["stored"] == [2]
+
+
+def test_events_that_cannot_be_stored_cost_the_scans_of_their_group_nothing(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(SqliteJournal, "note_all", full)
+
+    async def act(desk: Desk) -> None:
+        answers = [desk.visit(), desk.scan(), desk.visit(person="o2")]
+        assert [await desk.told(answer) for answer in answers] == ["503", "real", "503"]
+
+    run(wire, act)
+    assert journal_size(wire.house) == (1, 0)

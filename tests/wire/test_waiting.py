@@ -15,26 +15,14 @@ from scanhook.wire.callback import HttpAnswer
 from scanhook.wire.waiting import WaitingRoom
 from tests.serving import journal_size, wait_for
 from tests.wire.conftest import Wire
-from tests.wire.waiting_room import PATIENCE_S, Gate, Waiting, no_thread_for, run, saying_success, serving_slowly
+from tests.wire.gate import PATIENCE_S, Gate
+from tests.wire.waiting_room import Waiting, no_thread_for, run, saying_success, serving_slowly
 
 
 @pytest.fixture
 def slow(wire: Wire) -> Iterator[Waiting]:
     with serving_slowly(wire) as running:
         yield running
-
-
-@pytest.fixture
-def storing(monkeypatch: pytest.MonkeyPatch) -> Gate:
-    """Hold up every transaction of the journal."""
-    gate, record_all = Gate(), SqliteJournal.record_all
-
-    def held(journal: SqliteJournal, scans: Any, *, now: float) -> Any:
-        gate.hold(len(scans))
-        return record_all(journal, scans, now=now)
-
-    monkeypatch.setattr(SqliteJournal, "record_all", held)
-    return gate
 
 
 @pytest.fixture

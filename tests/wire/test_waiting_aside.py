@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-from scanhook.journal import Noted
-from scanhook.journal.sqlite import SqliteJournal
 from scanhook.settings import load_settings
 from scanhook.wire import waiting
 from scanhook.wire.callback import Begun, Callback, Hanging, HttpAnswer, Onward, Taken
@@ -17,26 +15,14 @@ from scanhook.wire.waiting import WaitingRoom
 from tests.conftest import OPENID
 from tests.serving import Brand, compose, journal_size, scan_fields, scan_push, wait_for
 from tests.wire.conftest import Wire
-from tests.wire.waiting_room import Gate, Waiting, no_thread_for, run, saying_success, serving_slowly
+from tests.wire.gate import Gate
+from tests.wire.waiting_room import Waiting, no_thread_for, run, saying_success, serving_slowly
 
 
 @pytest.fixture
 def slow(wire: Wire) -> Iterator[Waiting]:
     with serving_slowly(wire) as running:
         yield running
-
-
-@pytest.fixture
-def noting(monkeypatch: pytest.MonkeyPatch) -> Gate:
-    """Hold up every transaction of events."""
-    gate, note_all = Gate(), SqliteJournal.note_all
-
-    def held(journal: SqliteJournal, events: Sequence[Noted]) -> list[bool]:
-        gate.hold(len(events))
-        return note_all(journal, events)
-
-    monkeypatch.setattr(SqliteJournal, "note_all", held)
-    return gate
 
 
 @pytest.fixture

@@ -24,26 +24,6 @@ from tests.conftest import OPENID
 from tests.serving import scan_push, verdict_in
 from tests.wire.conftest import Wire
 
-PATIENCE_S = 30
-
-
-@dataclass(slots=True)
-class Gate:
-    """Holds up whoever comes through until it is opened, and counts them."""
-
-    opened: threading.Event = field(default_factory=threading.Event)
-    came: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
-    sizes: list[int] = field(default_factory=list)
-
-    def hold(self, size: int) -> None:
-        self.sizes.append(size)
-        self.came.release()
-        assert self.opened.wait(PATIENCE_S)
-
-    async def somebody(self) -> None:
-        """Wait until somebody stands before it."""
-        assert await asyncio.to_thread(self.came.acquire, timeout=PATIENCE_S)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
