@@ -153,25 +153,22 @@ class Receiver:
         return Judged(opened=opened, scan=scan, verdict=verdict, why=why)
 
     def settle(self, pushes: Sequence[Judged | Heard]) -> list[Answer | ScanhookError]:
-        """Put scans on the disk in one transaction, and compose their answers from what the journal returns.
-
-        Other events get one of their own, after that of the scans.
+        """Put pushes on the disk in one transaction, and compose their answers from what the journal returns.
 
         :returns: for each its answer, or the error that stands in its place.
         """
-        scans = iter(self._settled([push for push in pushes if isinstance(push, Judged)]))
-        events = iter(self._noted([push for push in pushes if isinstance(push, Heard)]))
-        return [next(scans if isinstance(push, Judged) else events) for push in pushes]
-
-    def _settled(self, pushes: Sequence[Judged]) -> list[Answer | ScanhookError]:
-        if not pushes:
-            return []
+        scans = [push for push in pushes if isinstance(push, Judged)]
+        events = [push for push in pushes if isinstance(push, Heard)]
         try:
-            recorded = self.journal.record_all([(push.scan, push.verdict) for push in pushes], now=self.clock.now())
+            kept = self.journal.store_all(
+                [(push.scan, push.verdict) for push in scans], [push.noted for push in events], now=self.clock.now()
+            )
         except StorageError as error:
             return [self.undecided(push.opened, error) for push in pushes]
-        self.meter.committed(recorded[0].commit_s)
-        return self._answers(pushes, recorded)
+        if kept.scans:
+            self.meter.committed(kept.scans[0].commit_s)
+        answers, noted = iter(self._answers(scans, kept.scans)), iter(self._noted(events, kept.events))
+        return [next(answers if isinstance(push, Judged) else noted) for push in pushes]
 
     def _answers(self, pushes: Sequence[Judged], recorded: Sequence[Recorded]) -> list[Answer | ScanhookError]:
         reasons: Counter[str] = Counter()
@@ -255,11 +252,7 @@ class Receiver:
         except StorageError as error:
             self.meter.warned(scan.account, f"a verdict that came late could not be stored: {error}")
 
-    def _noted(self, pushes: Sequence[Heard]) -> list[Answer | ScanhookError]:
-        try:
-            first = self.journal.note_all([push.noted for push in pushes]) if pushes else []
-        except StorageError as error:
-            return [self.undecided(push.opened, error) for push in pushes]
+    def _noted(self, pushes: Sequence[Heard], first: Sequence[bool]) -> list[Answer | ScanhookError]:
         for push, is_first in zip(pushes, first, strict=True):
             self.meter.pushed(push.opened.event.event, "success" if is_first else "repeated", 1)
         return [_SUCCESS] * len(pushes)

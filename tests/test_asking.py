@@ -201,7 +201,7 @@ def test_a_repeat_is_answered_only_when_a_transaction_says_so(
         raise StorageError("the disk is full")
 
     with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(SqliteJournal, "record_all", full)
+        meanwhile.setattr(SqliteJournal, "store_all", full)
         with pytest.raises(StorageError):
             ask(service.receiver, INQUIRY)
     assert ask(service.receiver, INQUIRY).entry == first.entry

@@ -389,10 +389,7 @@ def test_what_cannot_be_stored_is_not_answered(desk: Desk, monkeypatch: pytest.M
 def test_an_event_that_cannot_be_stored_is_not_answered_and_counted(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise StorageError("the disk is full")
-
-    monkeypatch.setattr(type(desk.journal), "note_all", full)
+    break_journal(desk, monkeypatch)
     with pytest.raises(StorageError, match="the disk is full"):
         desk.scan(Event="user_scan_product")
     assert desk.told.pushed == [("user_scan_product", "undecided")]
@@ -473,24 +470,18 @@ def test_nothing_is_on_the_disk_before_a_group_is_settled(desk: Desk, house: Hou
     assert journal_size(house) == (0, 0)
 
 
-def test_what_one_part_of_a_group_meets_with_costs_the_other_nothing(
-    desk: Desk, house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise StorageError("the disk is full")
-
+def test_a_group_is_stored_whole_or_not_at_all(desk: Desk, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     group = [*visits(desk, 1), desk.opened("GENUINE0001")]
     with monkeypatch.context() as patched:
-        patched.setattr(type(desk.journal), "note_all", full)
-        assert [type(one) for one in settled(desk, group)] == [StorageError, Answer]
-    with monkeypatch.context() as patched:
-        patched.setattr(type(desk.journal), "record_all", full)
-        assert [type(one) for one in settled(desk, group)] == [Answer, StorageError]
+        break_journal(desk, patched)
+        assert [str(one) for one in settled(desk, group)] == ["the disk is full"] * 2
+    assert journal_size(house) == (0, 0)
+    assert [desk.told_in(one) for one in settled(desk, group)] == ["success", "real"]
     assert journal_size(house) == (1, 1)
     assert desk.told.pushed == [
-        ("scan_product_callback", "real"),
         ("user_scan_product", "undecided"),
         ("scan_product_callback", "undecided"),
+        ("scan_product_callback", "real"),
         ("user_scan_product", "success"),
     ]
 
@@ -533,7 +524,7 @@ def break_journal(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise StorageError("the disk is full")
 
-    monkeypatch.setattr(type(desk.journal), "record_all", full)
+    monkeypatch.setattr(type(desk.journal), "store_all", full)
 
 
 def test_a_push_for_another_account_is_refused(desk: Desk, house: House) -> None:

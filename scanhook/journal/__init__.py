@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scanhook.journal.entry import UNDECIDED, Entry, KeptEvent, Noted, Recorded, Reset, Scan, Sighting, Tally
+from scanhook.journal.entry import UNDECIDED, Entry, Kept, KeptEvent, Noted, Recorded, Reset, Scan, Sighting, Tally
 from scanhook.journal.export import (
     COLUMNS,
     PERSON_COLUMNS,
@@ -42,6 +42,7 @@ __all__ = [
     "Erasure",
     "EventPage",
     "JournalStore",
+    "Kept",
     "KeptEvent",
     "Noted",
     "Page",

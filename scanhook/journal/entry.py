@@ -8,7 +8,19 @@ from scanhook.message import CodeResult
 from scanhook.registry import Reason
 from scanhook.verdict import Verdict
 
-__all__ = ["UNDECIDED", "Entry", "KeptEvent", "Noted", "Recorded", "Reset", "Scan", "Sighting", "Tally", "kept_plain"]
+__all__ = [
+    "UNDECIDED",
+    "Entry",
+    "Kept",
+    "KeptEvent",
+    "Noted",
+    "Recorded",
+    "Reset",
+    "Scan",
+    "Sighting",
+    "Tally",
+    "kept_plain",
+]
 
 UNDECIDED = "undecided"
 """Stands where a reason would, of a scan that has no verdict yet."""
@@ -109,6 +121,18 @@ class Recorded:
         if not self.entry.decided:
             return UNDECIDED
         return self.entry.code_result or "success" if self.decided_now else "repeated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What became of scans and other events that were stored together.
+
+    :param scans: in their order.
+    :param events: for each, in their order, whether it is the first time that it came.
+    """
+
+    scans: list[Recorded]
+    events: list[bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 
 from scanhook.errors import StorageError
-from scanhook.journal.entry import Entry, Noted, Recorded, Scan
-from scanhook.journal.postgres_storing import Stored, store_events, store_scans
+from scanhook.journal.entry import Entry, Kept, Noted, Recorded, Scan
+from scanhook.journal.postgres_storing import Stored, store_all
 from scanhook.journal.postgres_tables import PostgresTables
 from scanhook.journal.sql_counts import SqlCounts
 from scanhook.journal.sql_events import SqlEvents
@@ -54,33 +54,30 @@ class PostgresJournal(SqlReading, SqlCounts, SqlEvents, SqlPeople):
 
     def record(self, scan: Scan, verdict: Verdict | None, *, now: float) -> Recorded:
         """Store a scan once; count it when it has its verdict."""
-        return self.record_all([(scan, verdict)], now=now)[0]
+        return self.store_all([(scan, verdict)], now=now).scans[0]
 
-    def record_all(self, scans: Sequence[tuple[Scan, Verdict | None]], *, now: float) -> list[Recorded]:
-        """Store scans in one transaction; once more, on a fresh connection, where the connection was lost.
+    def store_all(
+        self, scans: Sequence[tuple[Scan, Verdict | None]] = (), events: Sequence[Noted] = (), *, now: float
+    ) -> Kept:
+        """Store scans and other events in one transaction; once more, on a fresh connection, where it was lost.
 
         Storing twice is safe, also where the first commit was done and only its answer lost: by its identity a scan is
         stored and counted once, and then is a repeat of itself.
         """
+        if not (scans or events):
+            return Kept(scans=[], events=[])
         started = time.perf_counter()
 
-        def store(within_s: float) -> list[Stored]:
-            return store_scans(self.database, scans, now=now, within_s=within_s)
+        def store(within_s: float) -> tuple[list[Stored], list[bool]]:
+            return store_all(self.database, scans, events, now=now, within_s=within_s)
 
-        stored = self.database.retrying(store, within_s=SCAN_S) if scans else []
+        stored, first = self.database.retrying(store, within_s=SCAN_S)
         commit_s = time.perf_counter() - started
-        return [
+        recorded = [
             Recorded(entry=entry, repeated=repeated, decided_now=decided_now, commit_s=commit_s)
             for entry, repeated, decided_now in stored
         ]
-
-    def note_all(self, events: Sequence[Noted]) -> list[bool]:
-        """Store other events in one transaction, and once more where the connection was lost, as :meth:`record_all`."""
-
-        def store(within_s: float) -> list[bool]:
-            return store_events(self.database, events, within_s=within_s)
-
-        return self.database.retrying(store, within_s=SCAN_S) if events else []
+        return Kept(scans=recorded, events=first)
 
     def probe(self) -> None:
         """Write to the database, and read the tables' standing."""

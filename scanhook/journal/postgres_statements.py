@@ -18,6 +18,7 @@ __all__ = [
     "ADD_SCANNERS",
     "COMPLETE",
     "COUNT",
+    "DRAW",
     "ENTER",
     "EVENT_KINDS",
     "FIND_LOCKED",
@@ -31,6 +32,7 @@ ENTER = (
     b"SELECT set_config('lock_timeout', $1, true), pg_advisory_xact_lock_shared($2::int, $3::int), "
     b"pg_advisory_xact_lock_shared($4 + coalesce(pg_sequence_last_value($5), 0))"
 )
+DRAW = b"SELECT pg_advisory_xact_lock_shared($1 + coalesce(pg_sequence_last_value($2), 0))"
 # A statement of its own, for it must see what was done while we waited for the lock.
 STANDING = b"SELECT value FROM meta WHERE name = $1"
 _KIND_OF: dict[str, type[Column]] = {

@@ -1,9 +1,9 @@
-"""How PostgreSQL stores scans: any number of them in one transaction, with two round trips in the usual case.
+"""How PostgreSQL stores scans and other events: any number in one transaction, with two round trips in the usual case.
 
-Whole columns are bound, so that the number of statements does not grow with that of the scans; what is counted of a
+Whole columns are bound, so that the number of statements does not grow with that of the rows; what is counted of a
 code is folded before. Every transaction takes its rows in one order (scans by identity, pairs by code and person,
-counts by code), so that none waits for one that waits for it. The counts' rows come last and are held only while the
-commit is under way: everybody scans the code that is shown on television.
+events by identity, counts by code), so that none waits for one that waits for it. The counts' rows come last and are
+held only while the commit is under way: everybody scans the code that is shown on television.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from scanhook.journal.postgres_statements import (
     ADD_SCANNERS,
     COMPLETE,
     COUNT,
+    DRAW,
     ENTER,
     EVENT_KINDS,
     FIND_LOCKED,
@@ -38,7 +39,7 @@ from scanhook.storage.postgres.connection import PostgresConnection
 from scanhook.storage.postgres.database import LOCK_CLASS, ROOMS
 from scanhook.verdict import Verdict
 
-__all__ = ["Stored", "store_events", "store_scans"]
+__all__ = ["Stored", "store_all"]
 
 _LOCK_WAIT = "1s"
 """What is not had by then will be had when WeChat asks again; whoever waits longer only makes it worse."""
@@ -91,60 +92,82 @@ _Counted = tuple[bytes, bytes, int]
 """Tag, person, and when the scan was received (milliseconds)."""
 
 
-def store_scans(
-    database: PostgresTables, scans: Sequence[tuple[Scan, Verdict | None]], *, now: float, within_s: float
-) -> list[Stored]:
-    """Store scans in one transaction, which is on the disk when this returns.
+def store_all(
+    database: PostgresTables,
+    scans: Sequence[tuple[Scan, Verdict | None]],
+    events: Sequence[Noted],
+    *,
+    now: float,
+    within_s: float,
+) -> tuple[list[Stored], list[bool]]:
+    """Store scans and other events in one transaction, which is on the disk when this returns.
 
-    It may be repeated where nobody knows whether it was committed: a scan is stored once, by its identity.
+    It may be repeated where nobody knows whether it was committed: each is stored once, by its identity.
 
     :param now: seconds since 1970.
     :param within_s: the time for all of it.
+    :returns: what became of the scans; and of each event, whether it is the first time that it came.
     """
     given = [_Given.of(scan, verdict, now) for scan, verdict in scans]
     with database.session(within_s=within_s) as session, _rolled_back(session.connection):
-        return _store_new(database, session.connection, given) or _store_any(database, session.connection, given)
+        noting = _Noting(session.connection, events)
+        stored = _store_new(database, noting, given)
+        if stored is None:
+            stored = _store_any(database, noting, given)
+    return stored, noting.first()
 
 
-def store_events(database: PostgresTables, events: Sequence[Noted], *, within_s: float) -> list[bool]:
-    """Store other events, as :func:`store_scans` does; tells of each whether it is the first time that it came."""
-    places: dict[bytes, int] = {}
-    for place, event in enumerate(events):
-        places.setdefault(event.identity, place)
-    columns = _columns(EVENT_KINDS, [event_row(events[place]) for place in places.values()])
-    with database.session(within_s=within_s) as session, _rolled_back(session.connection):
-        with _entered(database, session.connection, "events"):
-            added = session.connection.execute(ADD_EVENTS, columns, prepare=True)
-        session.connection.execute("COMMIT")
-    first = {places[identity] for identity, _ in added.fetchall()}
-    return [place in first for place in range(len(events))]
+class _Noting:
+    """The other events of a transaction, which go along with its scans."""
+
+    def __init__(self, connection: PostgresConnection, events: Sequence[Noted]) -> None:
+        self.connection = connection
+        self.count = len(events)
+        self._places: dict[bytes, int] = {}
+        for place, event in enumerate(events):
+            self._places.setdefault(event.identity, place)
+        self._rows = [event_row(events[place]) for place in self._places.values()]
+        self._added: psycopg.Cursor[Any] | None = None
+
+    def add(self) -> None:
+        """Add those that are not there."""
+        if self._rows:
+            self._added = self.connection.execute(ADD_EVENTS, _columns(EVENT_KINDS, self._rows), prepare=True)
+
+    def first(self) -> list[bool]:
+        """Tell of each whether it was not there."""
+        first = {self._places[identity] for identity, _ in _fetched(self._added)}
+        return [place in first for place in range(self.count)]
 
 
-def _store_new(database: PostgresTables, connection: PostgresConnection, given: list[_Given]) -> list[Stored]:
-    """Store scans of which none is there yet; where one is, store none, and return nothing."""
+def _store_new(database: PostgresTables, noting: _Noting, given: list[_Given]) -> list[Stored] | None:
+    """Store scans of which none is there yet, and the events; where one is, store nothing, and return ``None``."""
     if len({one.identity for one in given}) < len(given):
-        return []
+        return None
+    connection = noting.connection
     counted = [one.counted for one in given if one.decided]
-    with _entered(database, connection, "scans"):
+    with _entered(database, connection, _drawn(given, noting)):
         added = _add(connection, given)
         paired = _add_scanners(connection, counted)
-    numbers = dict(added.fetchall())
+        noting.add()
+    numbers = dict(_fetched(added))
     if len(numbers) < len(given):
         connection.execute("ROLLBACK")
-        return []
+        return None
     _count_and_commit(connection, counted, paired)
     return [_as_new(one, numbers[one.identity]) for one in given]
 
 
-def _store_any(database: PostgresTables, connection: PostgresConnection, given: list[_Given]) -> list[Stored]:
-    """Store scans of which some are there already, or come more than once."""
+def _store_any(database: PostgresTables, noting: _Noting, given: list[_Given]) -> list[Stored]:
+    """Store scans of which some are there already, or come more than once, and the events."""
+    connection = noting.connection
     stored: dict[int, Stored] = {}
     counted: list[_Counted] = []
     late: list[tuple[int, _Counted]] = []
-    with _entered(database, connection, "scans"):
+    with _entered(database, connection, _drawn(given, noting)):
         pass
     for some in _rounds(given):
-        numbers = dict(_add(connection, list(some.values())).fetchall())
+        numbers = dict(_fetched(_add(connection, list(some.values()))))
         for place, one in some.items():
             if one.identity in numbers:
                 stored[place] = _as_new(one, numbers[one.identity])
@@ -162,7 +185,10 @@ def _store_any(database: PostgresTables, connection: PostgresConnection, given: 
                     # By what is kept: since the scan came first, its person may have been erased.
                     late.append((row[0], (one.decision[5], row[6], row[1])))
     counted += _still_counted(connection, late)
-    _count_and_commit(connection, counted, _add_scanners(connection, counted))
+    with connection.pipeline():
+        paired = _add_scanners(connection, counted)
+        noting.add()
+    _count_and_commit(connection, counted, paired)
     return [stored[place] for place in range(len(given))]
 
 
@@ -178,14 +204,19 @@ def _rolled_back(connection: PostgresConnection) -> Iterator[None]:
 
 
 @contextmanager
-def _entered(database: PostgresTables, connection: PostgresConnection, table: str) -> Iterator[None]:
-    """Begin a transaction that draws numbers, and run the block's statements in the same round trip."""
-    entry = (_LOCK_WAIT, LOCK_CLASS, ROOMS.index(database.room), drawing_key(table), f"{table}_id_seq")
+def _entered(database: PostgresTables, connection: PostgresConnection, drawn: Sequence[str]) -> Iterator[None]:
+    """Begin a transaction that draws numbers, and run the block's statements in the same round trip.
+
+    :param drawn: the tables whose numbers are drawn.
+    """
+    first, *others = ((drawing_key(table), f"{table}_id_seq") for table in drawn)
     standing: psycopg.Cursor[Any] | None = None
     try:
         with connection.pipeline():
             connection.execute("BEGIN", prepare=True)
-            connection.execute(ENTER, entry, prepare=True)
+            connection.execute(ENTER, (_LOCK_WAIT, LOCK_CLASS, ROOMS.index(database.room), *first), prepare=True)
+            for other in others:
+                connection.execute(DRAW, other, prepare=True)
             standing = connection.execute(STANDING, (database.room,), prepare=True)
             yield
     except psycopg.Error:
@@ -194,6 +225,10 @@ def _entered(database: PostgresTables, connection: PostgresConnection, table: st
             database.check_standing(_value(standing))
         raise
     database.check_standing(_value(standing))
+
+
+def _drawn(given: list[_Given], noting: _Noting) -> list[str]:
+    return [table for table, some in (("scans", given), ("events", noting.count)) if some]
 
 
 def _value(cursor: psycopg.Cursor[Any]) -> str | None:
@@ -215,9 +250,15 @@ def _rounds(given: list[_Given]) -> Iterator[dict[int, _Given]]:
     yield from rounds.values()
 
 
-def _add(connection: PostgresConnection, given: Iterable[_Given]) -> psycopg.Cursor[Any]:
+def _add(connection: PostgresConnection, given: Sequence[_Given]) -> psycopg.Cursor[Any] | None:
+    if not given:
+        return None
     rows = [(*one.facts, *one.decision, one.asked) for one in given]
     return connection.execute(ADD, _columns(SCAN_KINDS, rows), prepare=True)
+
+
+def _fetched(cursor: psycopg.Cursor[Any] | None) -> list[tuple[Any, ...]]:
+    return cursor.fetchall() if cursor is not None else []
 
 
 def _columns(kinds: Iterable[type[Column]], rows: Iterable[tuple[Any, ...]]) -> list[Column]:
@@ -242,14 +283,18 @@ def _still_counted(connection: PostgresConnection, late: list[tuple[int, _Counte
     return [counted for number, counted in late if number > through.get(counted[0], 0)]
 
 
-def _add_scanners(connection: PostgresConnection, counted: Iterable[_Counted]) -> psycopg.Cursor[Any]:
+def _add_scanners(connection: PostgresConnection, counted: Iterable[_Counted]) -> psycopg.Cursor[Any] | None:
     pairs = sorted({(tag, person) for tag, person, _ in counted})
+    if not pairs:
+        return None
     columns = Blobs(tag for tag, _ in pairs), Blobs(person for _, person in pairs)
     return connection.execute(ADD_SCANNERS, columns, prepare=True)
 
 
-def _count_and_commit(connection: PostgresConnection, counted: Iterable[_Counted], paired: psycopg.Cursor[Any]) -> None:
-    persons = Counter(tag for (tag,) in paired.fetchall())
+def _count_and_commit(
+    connection: PostgresConnection, counted: Iterable[_Counted], paired: psycopg.Cursor[Any] | None
+) -> None:
+    persons = Counter(tag for (tag,) in _fetched(paired))
     times: defaultdict[bytes, list[int]] = defaultdict(list)
     for tag, _, at in counted:
         times[tag].append(at)

@@ -6,23 +6,19 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from scanhook.journal.entry import Entry, Noted, Recorded, Scan
+from scanhook.journal.entry import Entry, Kept, Noted, Recorded, Scan
 from scanhook.journal.sql_counts import SqlCounts
 from scanhook.journal.sql_events import SqlEvents
 from scanhook.journal.sql_people import SqlPeople
 from scanhook.journal.sql_reading import SqlReading
 from scanhook.journal.sql_rows import entry_of
-from scanhook.journal.sql_storing import EVENT_ROW, RECALL, event_row, scan_row
+from scanhook.journal.sql_storing import RECALL, event_row, scan_row
 from scanhook.journal.sqlite_file import JournalFile
-from scanhook.journal.sqlite_storing import store_scans
-from scanhook.storage import Pepper, SqliteConnection, rows_of
+from scanhook.journal.sqlite_storing import store_events, store_scans
+from scanhook.storage import Pepper, rows_of
 from scanhook.verdict import Verdict
 
 __all__ = ["SqliteJournal"]
-
-_ADD_EVENT = f"""
-INSERT INTO events ({", ".join(EVENT_ROW)}) VALUES ({", ".join("?" * len(EVENT_ROW))}) ON CONFLICT (identity) DO NOTHING
-"""
 
 
 class SqliteJournal(SqlReading, SqlCounts, SqlEvents, SqlPeople):
@@ -43,34 +39,27 @@ class SqliteJournal(SqlReading, SqlCounts, SqlEvents, SqlPeople):
 
     def record(self, scan: Scan, verdict: Verdict | None, *, now: float) -> Recorded:
         """Store a scan once; count it when it has its verdict."""
-        return self.record_all([(scan, verdict)], now=now)[0]
+        return self.store_all([(scan, verdict)], now=now).scans[0]
 
-    def record_all(self, scans: Sequence[tuple[Scan, Verdict | None]], *, now: float) -> list[Recorded]:
-        """Store scans in one transaction: the disk is waited for once."""
+    def store_all(
+        self, scans: Sequence[tuple[Scan, Verdict | None]] = (), events: Sequence[Noted] = (), *, now: float
+    ) -> Kept:
+        """Store scans and other events in one transaction: the lock and the disk are waited for once."""
+        if not (scans or events):
+            return Kept(scans=[], events=[])
         started = time.perf_counter()
         # Other processes wait for whoever is inside a transaction.
         rows = [scan_row(scan, verdict, now) for scan, verdict in scans]
+        event_rows = [event_row(event) for event in events]
         with self.database.writing() as connection:
             stored = store_scans(self.database, connection, scans, rows)
+            first = store_events(self.database, connection, event_rows)
         commit_s = time.perf_counter() - started
-        return [
+        recorded = [
             Recorded(entry=entry, repeated=repeated, decided_now=decided_now, commit_s=commit_s)
             for entry, repeated, decided_now in stored
         ]
-
-    def note_all(self, events: Sequence[Noted]) -> list[bool]:
-        """Store other events in one transaction: the lock and the disk are waited for once."""
-        if not events:
-            return []
-        with self.database.writing() as connection:
-            return [self._add_event(connection, event) for event in events]
-
-    def _add_event(self, connection: SqliteConnection, event: Noted) -> bool:
-        connection.execute(_ADD_EVENT, event_row(event))
-        if not connection.changes():
-            return False
-        self.database.fresh_number(connection, "events")
-        return True
+        return Kept(scans=recorded, events=first)
 
     def probe(self) -> None:
         """Write to the journal, and read its pepper."""

@@ -1,4 +1,4 @@
-"""How SQLite stores scans: all in one transaction, and what is counted of a code is folded before.
+"""How SQLite stores scans and other events: all in one transaction, and what is counted of a code is folded before.
 
 Persons and counts are written in the order of codes, so that neighbours share a page, and a code that everybody scans
 has its counts written once.
@@ -12,15 +12,18 @@ from typing import Any
 from scanhook.journal.entry import UNDECIDED, Entry, Scan
 from scanhook.journal.sql_counts import is_counted
 from scanhook.journal.sql_rows import entry_of, millis
-from scanhook.journal.sql_storing import DECISION, FIND, SCAN_ROW, new_entry
+from scanhook.journal.sql_storing import DECISION, EVENT_ROW, FIND, SCAN_ROW, new_entry
 from scanhook.journal.sqlite_file import JournalFile
 from scanhook.storage import SqliteConnection
 from scanhook.verdict import Verdict
 
-__all__ = ["Stored", "store_scans"]
+__all__ = ["Stored", "store_events", "store_scans"]
 
 _ADD = f"""
 INSERT INTO scans ({", ".join(SCAN_ROW)}) VALUES ({", ".join("?" * len(SCAN_ROW))}) ON CONFLICT (identity) DO NOTHING
+"""
+_ADD_EVENT = f"""
+INSERT INTO events ({", ".join(EVENT_ROW)}) VALUES ({", ".join("?" * len(EVENT_ROW))}) ON CONFLICT (identity) DO NOTHING
 """
 _COMPLETE = f"""
 UPDATE scans SET {", ".join(f"{name} = ?" for name in DECISION)}
@@ -62,6 +65,22 @@ def store_scans(
             (new_entry(number, row), False, row[_REASON] != UNDECIDED) for number, row in enumerate(rows, newest + 1)
         ]
     return _sort_out(connection, list(zip(scans, rows, strict=True)), newest)
+
+
+def store_events(file: JournalFile, connection: SqliteConnection, rows: Sequence[tuple[Any, ...]]) -> list[bool]:
+    """Store other events inside a transaction, in their order; tells of each whether it is the first time that it came.
+
+    :param rows: their ``EVENT_ROW``.
+    """
+    return [_add_event(file, connection, row) for row in rows]
+
+
+def _add_event(file: JournalFile, connection: SqliteConnection, row: tuple[Any, ...]) -> bool:
+    connection.execute(_ADD_EVENT, row)
+    if not connection.changes():
+        return False
+    file.fresh_number(connection, "events")
+    return True
 
 
 def _add(file: JournalFile, connection: SqliteConnection, rows: Sequence[tuple[Any, ...]]) -> tuple[int, bool]:

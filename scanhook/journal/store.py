@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from scanhook.journal.entry import Entry, Noted, Recorded, Reset, Scan, Sighting, Tally
+from scanhook.journal.entry import Entry, Kept, Noted, Recorded, Reset, Scan, Sighting, Tally
 from scanhook.journal.peoplestore import PeopleStore
 from scanhook.journal.wanted import ANY_SCAN, EventPage, Page, Wanted
 from scanhook.message import CodeResult
@@ -32,16 +32,12 @@ class JournalStore(PeopleStore, Protocol):
         :param now: seconds since 1970.
         """
 
-    def record_all(self, scans: Sequence[tuple[Scan, Verdict | None]], *, now: float) -> list[Recorded]:
-        """Store scans as :meth:`record` does, all in one transaction: either all are on the disk, or none.
+    def store_all(
+        self, scans: Sequence[tuple[Scan, Verdict | None]] = (), events: Sequence[Noted] = (), *, now: float
+    ) -> Kept:
+        """Store scans as :meth:`record` does, and other events, in one transaction: all are on the disk, or none.
 
-        :returns: what became of each, in their order.
-        """
-
-    def note_all(self, events: Sequence[Noted]) -> list[bool]:
-        """Store other events, durably, all in one transaction: either all are on the disk, or none.
-
-        :returns: for each, in their order, whether it is the first time that it came.
+        :param now: seconds since 1970.
         """
 
     def events(self, event: str, *, after: int) -> EventPage:

@@ -10,12 +10,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from scanhook.errand import handed
-from scanhook.receive import Account, Heard, Judged
+from scanhook.receive import Account
 from scanhook.verdict import BUDGET_S
 from scanhook.wire.callback import Begun, Callback, Hanging, HttpAnswer, Onward, Taken
 
@@ -39,8 +38,6 @@ ASKING_MAX = 256
 """So many may wait for verifiers that wait."""
 
 _Future = asyncio.Future[HttpAnswer | Onward]
-_Group = list[tuple[Begun, _Future]]
-"""Pushes that were looked up, and where their answers go."""
 
 
 class _Standing(NamedTuple):
@@ -64,7 +61,7 @@ class Line:
         self._callback = callback
         self._line_max = line_max
         self._standing: deque[_Standing] = deque()
-        self._begun: _Group = []
+        self._begun: list[tuple[Begun, _Future]] = []
         self._bytes = 0
         self._seen = self._quiet = self._turns = 0
         self._asked: set[asyncio.Future[None]] = set()
@@ -147,30 +144,25 @@ class Line:
         if begun:
             self._settle(loop, begun)
 
-    def _settle(self, loop: asyncio.AbstractEventLoop, begun: _Group) -> None:
+    def _settle(self, loop: asyncio.AbstractEventLoop, begun: list[tuple[Begun, _Future]]) -> None:
         """Store a group beside the loop, unless one is being stored: then it goes with the next."""
         if self._settling:
             self._begun = begun + self._begun
             return
         self._settling = settling = loop.create_future()
 
-        def settled(last: _Group, given: Sequence[HttpAnswer | Onward]) -> None:
+        def settled(answers: list[HttpAnswer | Onward]) -> None:
             self._settling = None
             settling.set_result(None)
-            _hand_over_all(last, given)
+            for (_, answer), given in zip(begun, answers, strict=True):
+                _hand_over(answer, given)
             if self._standing or self._begun:
                 self._call(loop)
 
-        def store() -> None:
-            *first, last = _scans_first(begun)
-            for some in first:
-                loop.call_soon_threadsafe(_hand_over_all, some, self._stored(some))
-            loop.call_soon_threadsafe(settled, last, self._stored(last))
+        if not handed(self._storing, lambda: loop.call_soon_threadsafe(settled, self._stored(begun))):
+            settled(self._stored(begun))
 
-        if not handed(self._storing, store):
-            settled(begun, self._stored(begun))
-
-    def _stored(self, begun: _Group) -> Sequence[HttpAnswer | Onward]:
+    def _stored(self, begun: list[tuple[Begun, _Future]]) -> list[HttpAnswer | Onward]:
         try:
             return self._callback.settle([push for push, _ in begun])
         except Exception as error:  # noqa: BLE001  (whoever was looked up must get an answer)
@@ -229,17 +221,6 @@ class Line:
     def _give_up(self, push: Hanging, answer: _Future) -> None:
         if not answer.done():
             answer.set_result(self._callback.put_off(push, f"the verifiers took longer than {BUDGET_S:.0f} s"))
-
-
-def _scans_first(begun: _Group) -> list[_Group]:
-    """Part a group into its scans and its other events: nobody holds a phone and waits for those."""
-    parts = ([one for one in begun if isinstance(one[0].judged, kind)] for kind in (Judged, Heard))
-    return [some for some in parts if some]
-
-
-def _hand_over_all(begun: _Group, given: Sequence[HttpAnswer | Onward]) -> None:
-    for (_, answer), one in zip(begun, given, strict=True):
-        _hand_over(answer, one)
 
 
 def _hand_over(answer: _Future, given: HttpAnswer | Onward) -> None:

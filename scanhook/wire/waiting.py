@@ -1,9 +1,9 @@
 """Where pushes wait for a storage on another machine: so many at most, so long at most, and off the event loop.
 
 They go through in groups: a thread takes all that wait, looks them up in one round trip and stores them in one
-transaction, while the next group gathers. What would hold up the others of its group goes aside: into a thread of its
-own a scan whose verdict hangs on a slow verifier, until it has one; into one thread for all, in groups too, what is no
-scan. A scan that finds no place aside goes on with a group, and is stored without a verdict.
+transaction, while the next group gathers. What would hold up the others of its group goes aside, into a thread of its
+own: a scan whose verdict hangs on a slow verifier, until it has one. A scan that finds no place aside goes on with a
+group, and is stored without a verdict.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ WAITING_MAX = 256
 ASIDE_MAX = 256
 """So many more may stand aside."""
 EVENTS_MAX = 128
-"""So many events may wait while others are stored: the rest of those places is for scans that wait for verifiers."""
+"""So many of those that wait may be no scans: the other places are for scans, which somebody with a phone waits for."""
 GROUP_MAX = 64
 """So many go through at once."""
 GROUPS_MAX = 3
@@ -60,13 +60,18 @@ class _Visitor:
     given_up: bool = False
     hanging: Hanging | None = None
 
+    @property
+    def is_event(self) -> bool:
+        """Whether it is no scan."""
+        return not isinstance(self.taken.opened.event, ScanProductCallback)
+
     def set_out(self) -> bool:
         """Be taken by a thread, unless nobody waits for it any more; under the room's lock."""
         self.on_its_way = not self.given_up and not self.answer.cancelled()
         return self.on_its_way
 
 
-_Found = HttpAnswer | Begun | Hanging | Onward
+_Found = HttpAnswer | Begun
 
 
 class WaitingRoom:
@@ -86,8 +91,7 @@ class WaitingRoom:
         self._lock = threading.Lock()
         self._line: deque[_Visitor] = deque()
         self._begun: list[tuple[Begun, _Visitor]] = []
-        self._events: deque[_Visitor] = deque()
-        self._noting = False
+        self._events = 0
         self._on_their_way = 0
         self._latest = 0.0
         self._closed = False
@@ -96,21 +100,23 @@ class WaitingRoom:
         """Look a push up and store its scan; the answer never takes longer than ``BUDGET_S``."""
         loop = asyncio.get_running_loop()
         visitor = _Visitor(taken=taken, answer=loop.create_future())
-        if self._waiting >= self._waiting_max:
-            why = f"{self._waiting_max} pushes wait for the storage already"
-            visitor.answer.set_result(self._callback.give_up(taken, why))
+        full = self._full(visitor)
+        if full:
+            visitor.answer.set_result(self._callback.give_up(taken, f"{full} wait for the storage already"))
             return visitor.answer
         self._waiting += 1
+        self._events += visitor.is_event
         visitor.late = loop.call_later(BUDGET_S, self._give_up, visitor)
-        if isinstance(taken.opened.event, ScanProductCallback):
-            with self._lock:
-                self._line.append(visitor)
-            self._send_group(loop)
-        else:
-            why = self._note(visitor)
-            if why:
-                self._give_up(visitor, why)
+        with self._lock:
+            self._line.append(visitor)
+        self._send_group(loop)
         return visitor.answer
+
+    def _full(self, visitor: _Visitor) -> str:
+        """Say what fills the room; nothing if there is a place left."""
+        if self._waiting >= self._waiting_max:
+            return f"{self._waiting_max} pushes"
+        return f"{EVENTS_MAX} events" if visitor.is_event and self._events >= EVENTS_MAX else ""
 
     def close(self) -> None:
         """Let what was begun come to its end."""
@@ -149,6 +155,7 @@ class WaitingRoom:
             visitor.late.cancel()
             visitor.late = None
             self._waiting -= not visitor.aside
+            self._events -= visitor.is_event
 
     def _send_group(self, loop: asyncio.AbstractEventLoop) -> None:
         """Send a group on its way, if there is one, or look again when it is time for it."""
@@ -244,66 +251,15 @@ class WaitingRoom:
             self._begun.append((begun, visitor))
         self._send_group(loop)
 
-    def _note(self, visitor: _Visitor) -> str:
-        """Let what is no scan be stored aside: those that come while others are stored go together after them.
-
-        :returns: why it cannot; nothing if it can.
-        """
-        if len(self._events) >= EVENTS_MAX:
-            return f"{EVENTS_MAX} events wait for the storage already"
-
-        def goes() -> bool:
-            with self._lock:
-                self._events.append(visitor)
-                begins, self._noting = not self._noting, True
-            if not begins or handed(self._asides, self._store_events):
-                return True
-            with self._lock:  # nobody else has joined it: all who do run on this loop
-                self._events.clear()
-                self._noting = False
-            return False
-
-        return self._leave_line(visitor, goes)
-
-    def _store_events(self) -> None:
-        while True:
-            with self._lock:
-                taken = [self._events.popleft() for _ in range(min(GROUP_MAX, len(self._events)))]
-                self._noting = bool(taken)
-                visitors = [visitor for visitor in taken if visitor.set_out()]
-            if not taken:
-                return
-            answers = dict(zip(visitors, self._noted(visitors), strict=True))
-            for visitor in taken:
-                loop = visitor.answer.get_loop()
-                loop.call_soon_threadsafe(self._come_back, loop, visitor, answers.get(visitor))
-
-    def _noted(self, visitors: Sequence[_Visitor]) -> list[HttpAnswer | Onward]:
-        try:
-            found = self._callback.look_up_all([visitor.taken for visitor in visitors]) if visitors else []
-            begun = [one for one in found if isinstance(one, Begun)]
-            stored = iter(self._callback.settle(begun) if begun else ())
-        except Exception as error:  # noqa: BLE001  (whoever comes next must find somebody)
-            return [self._callback.broken(error)] * len(visitors)
-        return [one if isinstance(one, HttpAnswer) else next(stored) for one in found]
-
     def _go_aside(self, loop: asyncio.AbstractEventLoop, visitor: _Visitor, wait: Callable[[], _Found]) -> str:
-        """Let a push wait in a thread of its own.
+        """Let a push wait in a thread of its own; the place that it had in line is free.
 
-        :returns: why it cannot; nothing if it can.
-        """
-        return self._leave_line(visitor, lambda: handed(self._asides, partial(self._stand_aside, loop, visitor, wait)))
-
-    def _leave_line(self, visitor: _Visitor, goes: Callable[[], bool]) -> str:
-        """Let a push go aside; the place that it had in line is free.
-
-        :param goes: sends it there; tells whether it could.
         :returns: why it cannot; nothing if it can.
         """
         if self._aside >= ASIDE_MAX:
             return f"{ASIDE_MAX} pushes stand aside already"
         self._aside += 1
-        if not goes():
+        if not handed(self._asides, partial(self._stand_aside, loop, visitor, wait)):
             self._aside -= 1
             return "no thread is left to wait in"
         if visitor.late is not None:
@@ -324,7 +280,7 @@ class WaitingRoom:
         self._aside -= 1
         if isinstance(found, Begun):
             self._send_group(loop)
-        elif isinstance(found, HttpAnswer | Onward):
+        elif isinstance(found, HttpAnswer):
             self._hand_over([(visitor, found)])
         else:
             self._leave(visitor)

@@ -4,6 +4,7 @@
 
     python -m tests.bench.service --workers 2 --spread                # a PostgreSQL server of its own, with fsync
     python -m tests.bench.service sqlite --workers 2 --one-code
+    python -m tests.bench.service sqlite --workers 2 --events         # a page visit and a region with every scan
     python -m tests.bench.service postgresql://scanhook@db/bench      # an empty database, elsewhere
 """
 
@@ -17,9 +18,10 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import apsw
 import click
@@ -41,6 +43,9 @@ from tests.serving import scan_push, serving
 APP_ID, ORIGINAL_ID = "wxba5fad812f8e6fb9", "gh_fbe8a958756e"
 PERSONS = 10_000
 SQLITE, OWN = "sqlite", "own"
+SCAN: dict[str, Any] = {}
+VISIT: dict[str, Any] = {"Event": "user_scan_product", "NeedAntiFake": None, "Scene": 1}
+REGION: dict[str, Any] = {"Event": "user_scan_product_async", "NeedAntiFake": None, "RegionCode": "440105"}
 _TICKS = os.sysconf("SC_CLK_TCK")
 _SETTINGS = {"shared_buffers": "256MB", "max_wal_size": "2GB", "autovacuum_naptime": "1min"}
 _SCRIPT = """\
@@ -69,12 +74,15 @@ end
 @click.argument("storage", default=OWN)
 @click.option("--workers", default=1)
 @click.option("--spread/--one-code", default=True, help="Which codes are scanned: any, or all the same.")
+@click.option("--events/--scans", default=False, help="What comes: scans alone, or with what WeChat pushes beside.")
 @click.option("--seconds", default=10)
 @click.option("--lines", default=32, help="Over how many connections the pushes come.")
 @click.option("--codes", default=100_000)
 @click.option("--connections", default=CONNECTIONS, help="How many each worker may have to a PostgreSQL server.")
-def main(storage: str, workers: int, *, spread: bool, seconds: int, lines: int, codes: int, connections: int) -> None:
-    """Scan for some seconds, each push another scan, and find every answered one in the journal.
+def main(
+    storage: str, workers: int, *, spread: bool, events: bool, seconds: int, lines: int, codes: int, connections: int
+) -> None:
+    """Push for some seconds, no push twice, and find every answered one in the journal.
 
     STORAGE is `sqlite`, `own` (a PostgreSQL server that is made for it), or the URL of an empty database.
     """
@@ -84,7 +92,8 @@ def main(storage: str, workers: int, *, spread: bool, seconds: int, lines: int, 
         house = _house(home, "" if url == SQLITE else url, codes, connections)
         keys = keyring(house.settings.accounts["main"])
         service = stack.enter_context(serving(house, home, workers=workers))
-        _write_pushes(home / "pushes", keys, count=seconds * 5000, codes=codes if spread else 1)
+        kinds = (VISIT, SCAN, REGION) if events else (SCAN,)
+        _write_pushes(home / "pushes", keys, count=seconds * 10_000, codes=codes if spread else 1, kinds=kinds)
         time.sleep(1.0)  # the workers are up before it begins
         before = _cpu_s(service.process.pid, group=True), _server_cpu_s(house)
         sent, took_us, refused, failed, p50, p99 = _run_wrk(home, service.port, seconds=seconds, lines=lines)
@@ -92,15 +101,16 @@ def main(storage: str, workers: int, *, spread: bool, seconds: int, lines: int, 
         answered, stored = sent - refused, _stored(house)
         reasons = Counter(re.findall(r'status=503 why="([^"]*)"', service.log()))
     click.echo(
-        f"{url.partition(':')[0]:10} {workers} workers, {'spread' if spread else 'one code'}: "
-        f"{answered / took_us * 1e6:.0f} scans/s, p50 {p50 / 1e3:.1f} ms, p99 {p99 / 1e3:.1f} ms, "
-        f"CPU a scan: service {used[0] / sent * 1e6:.0f} us, server {used[1] / sent * 1e6:.0f} us; "
+        f"{url.partition(':')[0]:10} {workers} workers, {'spread' if spread else 'one code'}"
+        f"{', a third of it scans' if events else ''}: "
+        f"{answered / took_us * 1e6:.0f} pushes/s, p50 {p50 / 1e3:.1f} ms, p99 {p99 / 1e3:.1f} ms, "
+        f"CPU a push: service {used[0] / sent * 1e6:.0f} us, server {used[1] / sent * 1e6:.0f} us; "
         f"answered {answered}, refused {refused}, broken lines {failed}, stored {stored}"
     )
     for why, count in reasons.items():
         click.echo(f"  {count} times: {why}")
     if stored < answered:
-        raise click.ClickException(f"{answered - stored} answered scans are not in the journal")
+        raise click.ClickException(f"{answered - stored} answered pushes are not in the journal")
 
 
 @contextmanager
@@ -131,14 +141,16 @@ def _code(number: int) -> str:
     return f"{number * 2_654_435_761 % 2**32:08X}{number:08X}"
 
 
-def _write_pushes(path: Path, keys: Keyring, *, count: int, codes: int) -> None:
+def _write_pushes(path: Path, keys: Keyring, *, count: int, codes: int, kinds: Sequence[dict[str, Any]]) -> None:
     now, chance = int(time.time()), random.Random()
     with path.open("wb") as file:
-        for number in range(count):
-            # A person scans the same code again another second: each push is a scan of its own.
+        for number in range(count // len(kinds)):
+            # A person scans the same code again another second: each push is one of its own.
             person, at = f"oPerson{number % PERSONS:020}", now - number // PERSONS
-            push = scan_push(_code(chance.randrange(codes)), keys=keys, FromUserName=person, CreateTime=at)
-            file.write(b"/wechat/callback?%s\t%s\n" % (push.query.encode(), push.body.replace(b"\n", b"")))
+            code = _code(chance.randrange(codes))
+            for kind in kinds:
+                push = scan_push(code, keys=keys, FromUserName=person, CreateTime=at, **kind)
+                file.write(b"/wechat/callback?%s\t%s\n" % (push.query.encode(), push.body.replace(b"\n", b"")))
 
 
 def _run_wrk(home: Path, port: int, *, seconds: int, lines: int) -> tuple[int, ...]:
@@ -190,7 +202,7 @@ def _server_cpu_s(house: House) -> float:
 
 
 def _stored(house: House) -> int:
-    statement = "SELECT count(*) FROM scans WHERE reason <> 'undecided'"
+    statement = "SELECT (SELECT count(*) FROM scans WHERE reason <> 'undecided') + (SELECT count(*) FROM events)"
     url = house.settings.storage.url.get_secret_value()
     if url.startswith("sqlite"):
         journal = apsw.Connection(str(house.base / "data" / "journal.db"))

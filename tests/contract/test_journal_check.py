@@ -18,7 +18,7 @@ OTHERS = b"\xbb" * 16
 def journal(place: Place, pepper: Pepper) -> Iterator[JournalStore]:
     """Return a journal with two scans of one code by two persons."""
     opened = open_journal(place.storage, pepper=pepper)
-    opened.record_all([(scan(1), verdict()), (scan(2, person=OTHERS, received_at=AT + 9), verdict())], now=AT)
+    opened.store_all([(scan(1), verdict()), (scan(2, person=OTHERS, received_at=AT + 9), verdict())], now=AT)
     yield opened
     opened.close()
 
@@ -30,7 +30,7 @@ def found(journal: Any, *, quick: bool = False) -> list[str]:
 
 def test_what_was_recorded_agrees_with_itself(journal: JournalStore) -> None:
     journal.record(scan(3), None, now=AT)
-    journal.note_all([noted()])
+    journal.store_all(events=[noted()], now=AT)
 
     assert found(journal) == []
 

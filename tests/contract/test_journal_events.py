@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from scanhook.errors import StorageError
-from scanhook.journal import JournalStore, KeptEvent, Noted, open_journal
+from scanhook.journal import JournalStore, KeptEvent, Noted, Tally, open_journal
 from scanhook.journal import sql_events as engine
 from scanhook.storage import Pepper
 from tests.contract.engines import Place
-from tests.journal.scans import noted
+from tests.journal.scans import TAG, noted, scan, verdict
 
 AT = 1_760_000_000.25
 REVIEW = "user_scan_product_verify_action"
@@ -62,7 +62,7 @@ def kept(journal: JournalStore, *, after: int = 0) -> list[KeptEvent]:
 
 def note(journal: JournalStore, number: int, *, event: str = REVIEW) -> None:
     said = {"result": "verify_ok", "reason_msg": ""}
-    journal.note_all([noted(number, event=event, person=None, fields=said)])
+    journal.store_all(events=[noted(number, event=event, person=None, fields=said)], now=AT)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None)
@@ -77,8 +77,8 @@ def test_a_group_of_events_is_stored_as_if_each_had_come_alone(
 
     for group in groups:
         events = [came.noted(run) for came in group]
-        alone = [one_by_one.note_all([event])[0] for event in events]
-        assert journal.note_all(events) == alone
+        alone = [one_by_one.store_all(events=[event], now=AT).events[0] for event in events]
+        assert journal.store_all(events=events, now=AT).events == alone
 
     together, singly = (
         [replace(event, number=0) for event in kept(store, after=first)]
@@ -88,19 +88,47 @@ def test_a_group_of_events_is_stored_as_if_each_had_come_alone(
 
 
 def test_an_event_that_comes_twice_in_a_group_came_for_the_first_time_once(journal: JournalStore) -> None:
-    assert journal.note_all([noted(1), noted(2), noted(1), noted(1)]) == [True, True, False, False]
-    assert journal.note_all([noted(2), noted(3)]) == [False, True]
-    assert journal.note_all([]) == []
+    assert journal.store_all(events=[noted(1), noted(2), noted(1), noted(1)], now=AT).events == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert journal.store_all(events=[noted(2), noted(3)], now=AT).events == [False, True]
+    assert journal.store_all(events=[], now=AT).events == []
     assert len(kept(journal)) == 3
 
 
 def test_of_a_group_that_cannot_be_stored_nothing_is(journal: JournalStore, place: Place) -> None:
     place.journal_sql("CREATE UNIQUE INDEX one_event_of_a_product ON events (key_str)")
     with pytest.raises(StorageError):
-        journal.note_all([noted(1, key_str="1"), noted(2, key_str="2"), noted(3, key_str="1"), noted(4, key_str="4")])
+        journal.store_all(
+            events=[noted(1, key_str="1"), noted(2, key_str="2"), noted(3, key_str="1"), noted(4, key_str="4")], now=AT
+        )
 
     assert kept(journal) == []
-    assert journal.note_all([noted(1, key_str="1"), noted(2, key_str="2")]) == [True, True]
+    assert journal.store_all(events=[noted(1, key_str="1"), noted(2, key_str="2")], now=AT).events == [True, True]
+
+
+def test_scans_and_events_that_come_together_keep_their_places(journal: JournalStore) -> None:
+    journal.store_all([(scan(1), verdict())], [noted(1)], now=AT)
+
+    together = journal.store_all([(scan(2), verdict()), (scan(1), verdict())], [noted(2), noted(1), noted(2)], now=AT)
+
+    assert [one.repeated for one in together.scans] == [False, True]
+    assert together.events == [True, False, False]
+    assert len(kept(journal)) == 2
+    assert journal.tally(TAG) == Tally(scans=2, persons=1, first_at=AT, last_at=AT)
+
+
+def test_of_scans_and_events_that_cannot_be_stored_together_nothing_is(journal: JournalStore, place: Place) -> None:
+    place.journal_sql("CREATE UNIQUE INDEX one_event_of_a_product ON events (key_str)")
+    with pytest.raises(StorageError):
+        journal.store_all([(scan(1), verdict())], [noted(1, key_str="1"), noted(2, key_str="1")], now=AT)
+
+    assert kept(journal) == []
+    assert journal.tail(1) == []
+    assert journal.tally(TAG) is None
 
 
 def test_events_of_a_kind_come_in_their_order(journal: JournalStore) -> None:

@@ -99,7 +99,7 @@ def test_a_group_is_stored_as_if_each_scan_had_come_alone(
             assert resets[0] == resets[1]
             continue
         given_now = [step.given(run) for step in job]
-        together = in_groups.record_all(given_now, now=now)
+        together = in_groups.store_all(given_now, now=now).scans
         alone = [one_by_one.record(came, given, now=now) for came, given in given_now]
         assert [_told(one) for one in together] == [_told(one) for one in alone]
 
@@ -121,7 +121,7 @@ def test_numbers_go_on_in_the_order_of_a_group(in_groups: JournalStore) -> None:
     numbers = [
         one.entry.number
         for job in ([1, 2, 3], [4, 2, 5], [2, 6], [7])
-        for one in in_groups.record_all([(scan(push), verdict()) for push in job], now=AT)
+        for one in in_groups.store_all([(scan(push), verdict()) for push in job], now=AT).scans
     ]
 
     assert numbers[4] == numbers[6] == numbers[1]
@@ -131,5 +131,5 @@ def test_numbers_go_on_in_the_order_of_a_group(in_groups: JournalStore) -> None:
 
 
 def test_a_group_of_nobody_stores_nothing(in_groups: JournalStore) -> None:
-    assert in_groups.record_all([], now=AT) == []
+    assert in_groups.store_all([], now=AT).scans == []
     assert in_groups.tail(1) == []

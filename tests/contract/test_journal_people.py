@@ -79,8 +79,8 @@ class Shop:
 
     def note(self, openid: str | None, *, at: float = AT) -> None:
         self.scanned += 1
-        self.journal.note_all(
-            [
+        self.journal.store_all(
+            events=[
                 Noted(
                     identity=self.scanned.to_bytes(16, "big"),
                     received_at=at,
@@ -94,7 +94,8 @@ class Shop:
                     fields={"city": "广州"},
                     openid=openid,
                 )
-            ]
+            ],
+            now=AT,
         )
 
     def erase(self, openid: str = OPENID, *, at: float = AT + DAY, **more: Any) -> int:

@@ -145,9 +145,9 @@ def test_an_old_scan_that_is_decided_afterwards_gets_its_verdict_and_is_not_coun
     reset(journal)
     journal.record(scan(2, person=OTHER, received_at=AFTER), None, now=AFTER)
 
-    late, new = journal.record_all(
+    late, new = journal.store_all(
         [(scan(1), verdict()), (scan(2, person=OTHER, received_at=AFTER), verdict())], now=AFTER + 1
-    )
+    ).scans
 
     assert (late.decided_now, late.entry.decided, new.decided_now) == (True, True, True)
     assert journal.tally(TAG) == Tally(scans=1, persons=1, first_at=AFTER, last_at=AFTER)
@@ -235,7 +235,7 @@ def test_scans_that_come_at_the_same_time_count_either_before_or_after(journal: 
     def scan_many(first: int) -> None:
         for number in range(first, first + 40):
             person = bytes([number % 5]) * 16
-            journal.record_all([(scan(number, person=person), verdict())], now=AT)
+            journal.store_all([(scan(number, person=person), verdict())], now=AT)
 
     with ThreadPoolExecutor(4) as threads:
         scanning = [threads.submit(scan_many, first) for first in (0, 100, 200)]

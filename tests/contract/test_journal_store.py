@@ -274,8 +274,8 @@ def noted(number: int = 1) -> Noted:
 
 
 def test_another_event_is_kept_field_by_field(journal: JournalStore, place: Place) -> None:
-    assert journal.note_all([noted()])[0]
-    assert journal.note_all([replace(noted(2), person=None)])[0]
+    assert journal.store_all(events=[noted()], now=AT).events[0]
+    assert journal.store_all(events=[replace(noted(2), person=None)], now=AT).events[0]
 
     kept = place.journal_sql(
         "SELECT received_at, account, create_time, event, key_standard, key_str, person, tag, fields FROM events "
@@ -287,7 +287,11 @@ def test_another_event_is_kept_field_by_field(journal: JournalStore, place: Plac
 
 
 def test_another_event_that_comes_again_is_kept_once(journal: JournalStore, place: Place) -> None:
-    assert [journal.note_all([noted()])[0], journal.note_all([noted()])[0], journal.note_all([noted(2)])[0]] == [
+    assert [
+        journal.store_all(events=[noted()], now=AT).events[0],
+        journal.store_all(events=[noted()], now=AT).events[0],
+        journal.store_all(events=[noted(2)], now=AT).events[0],
+    ] == [
         True,
         False,
         True,
@@ -381,7 +385,7 @@ def test_another_pepper_cannot_open_it(place: Place) -> None:
 
 
 def test_scans_that_are_recorded_together_are_kept_in_their_order(journal: JournalStore) -> None:
-    recorded = journal.record_all([(scan(1), verdict()), (scan(2), None), (scan(3), verdict())], now=AT)
+    recorded = journal.store_all([(scan(1), verdict()), (scan(2), None), (scan(3), verdict())], now=AT).scans
 
     assert [(one.entry.number, one.entry.reason) for one in recorded] == [
         (1, "active"),
@@ -392,7 +396,9 @@ def test_scans_that_are_recorded_together_are_kept_in_their_order(journal: Journ
 
 
 def test_a_push_that_comes_twice_together_is_one_scan_with_the_first_verdict(journal: JournalStore) -> None:
-    first, second = journal.record_all([(scan(), verdict()), (scan(), verdict(Reason.VOID, CodeResult.FAKE))], now=AT)
+    first, second = journal.store_all(
+        [(scan(), verdict()), (scan(), verdict(Reason.VOID, CodeResult.FAKE))], now=AT
+    ).scans
 
     assert (first.repeated, second.repeated) == (False, True)
     assert (first.decided_now, second.decided_now) == (True, False)
@@ -403,7 +409,7 @@ def test_a_push_that_comes_twice_together_is_one_scan_with_the_first_verdict(jou
 
 def test_scans_that_are_recorded_together_are_numbered_as_they_came(journal: JournalStore) -> None:
     journal.record(scan(5), verdict(), now=AT)
-    recorded = journal.record_all([(scan(number), verdict()) for number in (9, 5, 3, 7)], now=AT)
+    recorded = journal.store_all([(scan(number), verdict()) for number in (9, 5, 3, 7)], now=AT).scans
 
     numbers = [one.entry.number for one in recorded]
     assert numbers[1] == 1
@@ -419,7 +425,9 @@ def test_a_push_that_is_decided_together_with_its_undecided_self_is_counted_once
     if there:
         journal.record(scan(), None, now=AT)
     void = verdict(Reason.VOID, CodeResult.FAKE)
-    recorded = journal.record_all([(scan(), None), (scan(2), None), (scan(), verdict()), (scan(), void)], now=AT + 5)
+    recorded = journal.store_all(
+        [(scan(), None), (scan(2), None), (scan(), verdict()), (scan(), void)], now=AT + 5
+    ).scans
 
     assert [one.entry.reason for one in recorded] == ["undecided", "undecided", "active", "active"]
     assert [one.repeated for one in recorded] == [there, False, True, True]
@@ -433,7 +441,7 @@ def test_new_scans_and_repeats_of_one_code_that_come_together_are_counted_exactl
     journal.record(scan(1, received_at=AT + 9), verdict(), now=AT)
     journal.record(scan(2, received_at=AT - 9, person=others), None, now=AT)
     given = [scan(1), scan(2), scan(3, person=others), scan(4, received_at=AT + 1)]
-    recorded = journal.record_all([(one, verdict()) for one in given], now=AT + 10)
+    recorded = journal.store_all([(one, verdict()) for one in given], now=AT + 10).scans
 
     assert [one.decided_now for one in recorded] == [False, True, True, True]
     assert journal.tally(TAG) == Tally(scans=4, persons=2, first_at=AT - 9, last_at=AT + 9)
@@ -456,7 +464,7 @@ def test_of_scans_that_are_recorded_together_all_are_kept_or_none(journal: Journ
     broken = replace(scan(2), key_str=object())  # type: ignore[arg-type]
 
     with pytest.raises(Exception, match="object"):
-        journal.record_all([(scan(1), verdict()), (broken, verdict())], now=AT)
+        journal.store_all([(scan(1), verdict()), (broken, verdict())], now=AT)
 
     assert rows(journal) == []
     assert journal.tally(TAG) is None
@@ -474,7 +482,7 @@ def stock(journal: JournalStore) -> None:
         (scan(6), None),
         (scan(7), verdict(Reason.NOT_ACTIVE, CodeResult.NOT_ACTIVE)),
     ]
-    journal.record_all(
+    journal.store_all(
         [(replace(one, received_at=AT + seconds), judged) for seconds, (one, judged) in enumerate(given)], now=AT
     )
 
@@ -588,7 +596,7 @@ def test_scans_are_counted_from_one_time_to_another(
 
 def test_a_time_finds_scans_that_came_hours_apart_and_a_little_out_of_order(journal: JournalStore) -> None:
     seconds = [3600 * (number // 3) + (0, 290, -290)[number % 3] for number in range(60)]
-    journal.record_all([(scan(number, received_at=AT + at), verdict()) for number, at in enumerate(seconds)], now=AT)
+    journal.store_all([(scan(number, received_at=AT + at), verdict()) for number, at in enumerate(seconds)], now=AT)
 
     for hour in range(-1, 22, 7 if journal.waits else 1):
         for offset in (-290, 0, 1, 290, 291):

@@ -55,7 +55,7 @@ def test_what_somebody_waits_for_has_the_time_of_a_scan(
 def test_who_scanned_a_code_last_is_found_by_few_statements(
     on_postgres: PostgresJournal, monkeypatch: pytest.MonkeyPatch, scans: int
 ) -> None:
-    on_postgres.record_all([(scan(number, received_at=AT + number), verdict()) for number in range(scans)], now=AT)
+    on_postgres.store_all([(scan(number, received_at=AT + number), verdict()) for number in range(scans)], now=AT)
     asked: list[str] = []
     rows = PostgresSession.rows
 

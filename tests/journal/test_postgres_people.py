@@ -58,13 +58,13 @@ def test_a_step_of_an_erasure_has_few_statements_however_many_rows(
     on_postgres: PostgresJournal, holds: list[int], rows: int
 ) -> None:
     scans = [(scan(number, openid="o"), verdict(tag=number.to_bytes(10, "big"))) for number in range(rows)]
-    on_postgres.record_all(scans, now=AT)
+    on_postgres.store_all(scans, now=AT)
     # Where somebody scans again after the erasure, he stays beside the replacement.
-    on_postgres.record_all(
+    on_postgres.store_all(
         [(scan(90 + number, received_at=AT + 9), given) for number, (_, given) in enumerate(scans[::2])], now=AT
     )
     for number in range(rows):
-        on_postgres.note_all([noted(1000 + number)])
+        on_postgres.store_all(events=[noted(1000 + number)], now=AT)
 
     assert on_postgres.erase([Pseudonym(person=PERSON, replacement=REPLACEMENT, before=AT + 1)], now=AT + 4000) == rows
 
@@ -74,12 +74,12 @@ def test_a_step_of_an_erasure_has_few_statements_however_many_rows(
 def test_identities_are_dropped_by_few_statements_however_many_they_are(
     on_postgres: PostgresJournal, holds: list[int]
 ) -> None:
-    on_postgres.record_all([(scan(number), verdict()) for number in range(40)], now=AT)
+    on_postgres.store_all([(scan(number), verdict()) for number in range(40)], now=AT)
     for number in range(40):
-        on_postgres.note_all([noted(number)])
+        on_postgres.store_all(events=[noted(number)], now=AT)
 
     on_postgres.drop_identities([PERSON], since=AT - 1)
 
     assert [on_postgres.recall(scan(number).identity) for number in (0, 39)] == [None, None]
-    assert on_postgres.note_all([noted(39)])[0]
+    assert on_postgres.store_all(events=[noted(39)], now=AT).events[0]
     assert max(holds) <= MOST

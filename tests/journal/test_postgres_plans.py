@@ -102,11 +102,11 @@ def journal(request: pytest.FixtureRequest, on_postgres: PostgresJournal, storag
 
 
 def test_what_a_scan_waits_for_is_found_by_keys(journal: PostgresJournal, storage: StorageUrl, told: Told) -> None:
-    journal.record_all([(scan(1), verdict()), (scan(2), None)], now=AT)
+    journal.store_all([(scan(1), verdict()), (scan(2), None)], now=AT)
     journal.record(scan(2), verdict_on_unknown(Reason.UNKNOWN_CODE, CodeResult.FAKE), now=AT)
     journal.recall(scan(2).identity)
     journal.tally(TAG)
-    journal.note_all([noted()])
+    journal.store_all(events=[noted()], now=AT)
     journal.probe()
 
     assert len(told) > 10
@@ -122,8 +122,8 @@ def test_what_staff_ask_for_is_found_by_keys(
         next(journal.entries(after=1, since=AT - 1, until=AT + 1, wanted=wanted), None)
         journal.entries_before(3, limit=2, since=AT - 1, until=AT + 1, wanted=wanted)
         journal.counts(since=AT - 1, until=AT + 1, wanted=wanted)
-    journal.record_all([(scan(number, openid="o"), verdict()) for number in range(3)], now=AT)
-    journal.note_all([noted()])
+    journal.store_all([(scan(number, openid="o"), verdict()) for number in range(3)], now=AT)
+    journal.store_all(events=[noted()], now=AT)
     journal.events("user_scan_product", after=0)
     journal.newest_at()
     journal.newest_at(pushed=True)

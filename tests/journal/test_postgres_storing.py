@@ -58,7 +58,7 @@ def agree(journal: PostgresJournal) -> None:
 def test_new_scans_take_two_round_trips_whatever_their_number(
     on_postgres: PostgresJournal, told: Told, count: int
 ) -> None:
-    on_postgres.record_all([(scan(number), verdict()) for number in range(count)], now=AT)
+    on_postgres.store_all([(scan(number), verdict()) for number in range(count)], now=AT)
 
     statements, trips = told
     assert trips == ["together", "together"]
@@ -77,11 +77,11 @@ def test_one_code_that_10000_persons_scan_costs_what_10000_codes_cost(on_postgre
     statements, _ = told
     for first in range(0, 10_000, 1000):
         some = [scan(number, person=numbered(number)) for number in range(first, first + 1000)]
-        on_postgres.record_all([(one, verdict()) for one in some], now=AT)
+        on_postgres.store_all([(one, verdict()) for one in some], now=AT)
     one_code = Counter(statements)
     statements.clear()
     some = [scan(number, person=numbered(number)) for number in range(10_000, 11_000)]
-    on_postgres.record_all([(one, verdict(tag=one.identity[-10:])) for one in some], now=AT)
+    on_postgres.store_all([(one, verdict(tag=one.identity[-10:])) for one in some], now=AT)
 
     assert one_code == dict.fromkeys(statements, 10)
     assert on_postgres.tally(TAG) == Tally(scans=10_000, persons=10_000, first_at=AT, last_at=AT)
@@ -92,11 +92,33 @@ def test_one_code_that_10000_persons_scan_costs_what_10000_codes_cost(on_postgre
 def test_other_events_take_two_round_trips_whatever_their_number(
     on_postgres: PostgresJournal, told: Told, count: int
 ) -> None:
-    assert on_postgres.note_all([noted(number) for number in range(count)]) == [True] * count
+    assert on_postgres.store_all(events=[noted(number) for number in range(count)], now=AT).events == [True] * count
 
     statements, trips = told
-    assert trips == ["together", "alone"]
+    assert trips == ["together", "together"]
     assert [statement.split()[0] for statement in statements] == [b"BEGIN", b"SELECT", b"SELECT", b"INSERT", b"COMMIT"]
+
+
+def test_events_cost_the_scans_that_they_go_along_with_no_round_trip(on_postgres: PostgresJournal, told: Told) -> None:
+    kept = on_postgres.store_all([(scan(), verdict())], [noted(1), noted(2)], now=AT)
+
+    assert (len(kept.scans), kept.events) == (1, [True, True])
+    statements, trips = told
+    assert trips == ["together", "together"]
+    assert sum(b"pg_advisory_xact_lock_shared" in statement for statement in statements) == 2
+
+
+def test_events_go_along_with_scans_that_were_there(on_postgres: PostgresJournal) -> None:
+    on_postgres.store_all([(scan(1), verdict()), (scan(2), None)], [noted(1)], now=AT)
+
+    kept = on_postgres.store_all(
+        [(scan(1), verdict()), (scan(2), verdict()), (scan(3), verdict())], [noted(1), noted(2)], now=AT
+    )
+
+    assert [one.repeated for one in kept.scans] == [True, True, False]
+    assert kept.events == [False, True]
+    assert len(on_postgres.events(noted(1).event, after=0).events) == 2
+    agree(on_postgres)
 
 
 @pytest.mark.parametrize("before", [verdict(), None], ids=["repeats", "undecided before"])
@@ -105,9 +127,9 @@ def test_scans_that_are_there_take_no_more_round_trips_the_more_there_are(
 ) -> None:
     def trips_of(first: int, count: int) -> int:
         some = [scan(first + number) for number in range(count)]
-        on_postgres.record_all([(one, before) for one in some], now=AT)
+        on_postgres.store_all([(one, before) for one in some], now=AT)
         told[1].clear()
-        again = on_postgres.record_all([(one, verdict()) for one in some], now=AT)
+        again = on_postgres.store_all([(one, verdict()) for one in some], now=AT).scans
         assert [(one.repeated, one.decided_now) for one in again] == [(True, before is None)] * count
         return len(told[1])
 
@@ -115,8 +137,8 @@ def test_scans_that_are_there_take_no_more_round_trips_the_more_there_are(
 
 
 def test_storing_nothing_asks_nobody(on_postgres: PostgresJournal, told: Told) -> None:
-    assert on_postgres.record_all([], now=AT) == []
-    assert on_postgres.note_all([]) == []
+    assert on_postgres.store_all([], now=AT).scans == []
+    assert on_postgres.store_all(events=[], now=AT).events == []
     assert told == ([], [])
 
 
@@ -127,14 +149,14 @@ def test_workers_that_store_the_same_scans_in_any_order_neither_stop_each_other_
         (scan(number, person=numbered(number % 5)), verdict(tag=numbered(number % 7)[-10:])) for number in range(60)
     ]
     undecided = [(one, None) for one, _ in pushes[::3]]
-    on_postgres.record_all(undecided, now=AT)
+    on_postgres.store_all(undecided, now=AT)
 
     def work(seed: int) -> int:
         random = Random(seed)
         decided = 0
         mixed = random.sample(pushes, len(pushes)) + random.sample(pushes, 10)
         for start in range(0, len(mixed), 14):
-            decided += sum(one.decided_now for one in on_postgres.record_all(mixed[start : start + 14], now=AT))
+            decided += sum(one.decided_now for one in on_postgres.store_all(mixed[start : start + 14], now=AT).scans)
         return decided
 
     with ThreadPoolExecutor(6) as threads:
@@ -150,15 +172,25 @@ def test_workers_that_store_the_same_events_in_any_order_neither_stop_each_other
     on_postgres: PostgresJournal,
 ) -> None:
     events = [noted(number) for number in range(1000)]
+    scans = [(scan(number, person=numbered(number % 5)), verdict()) for number in range(60)]
 
     def work(seed: int) -> int:
-        return sum(on_postgres.note_all(Random(seed).sample(events, len(events))))
+        random, first = Random(seed), 0
+        given_scans, given_events = random.sample(scans, len(scans)), random.sample(events, len(events))
+        for place in range(0, 60, 6):
+            some = given_events[place * 100 // 6 : (place + 6) * 100 // 6]
+            first += sum(on_postgres.store_all(given_scans[place : place + 6], some, now=AT).events)
+        return first
 
     with ThreadPoolExecutor(6) as threads:
         assert sum(threads.map(work, range(6))) == 1000
+    assert on_postgres.tally(TAG) == Tally(scans=60, persons=5, first_at=AT, last_at=AT)
+    agree(on_postgres)
 
 
-@pytest.mark.parametrize("store", [lambda j: j.record(scan(), verdict(), now=AT), lambda j: j.note_all([noted()])])
+@pytest.mark.parametrize(
+    "store", [lambda j: j.record(scan(), verdict(), now=AT), lambda j: j.store_all(events=[noted()], now=AT).events]
+)
 @pytest.mark.parametrize(
     ("standing", "error", "said"),
     [
@@ -261,7 +293,7 @@ def test_scans_are_stored_although_the_connection_was_cut_meanwhile(
         other.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {OURS}".encode())
 
     assert on_postgres.record(scan(2), verdict(), now=AT).decided_now
-    assert on_postgres.note_all([noted()]) == [True]
+    assert on_postgres.store_all(events=[noted()], now=AT).events == [True]
 
 
 def test_scans_whose_commit_was_done_but_not_answered_are_counted_once(
@@ -278,7 +310,7 @@ def test_scans_whose_commit_was_done_but_not_answered_are_counted_once(
             raise psycopg.OperationalError("server closed the connection unexpectedly")
 
     monkeypatch.setattr(postgres_storing, "_count_and_commit", commit)
-    (recorded,) = on_postgres.record_all([(scan(), verdict())], now=AT)
+    (recorded,) = on_postgres.store_all([(scan(), verdict())], now=AT).scans
 
     assert lost
     assert recorded.entry.decided

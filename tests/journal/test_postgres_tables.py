@@ -55,7 +55,7 @@ def test_nothing_is_settled_where_nothing_is(on_postgres: PostgresJournal) -> No
 
 
 def test_what_is_committed_is_settled(on_postgres: PostgresJournal) -> None:
-    on_postgres.record_all([(scan(number), verdict()) for number in range(3)], now=AT)
+    on_postgres.store_all([(scan(number), verdict()) for number in range(3)], now=AT)
 
     assert settled(on_postgres) == 3
     assert settled(on_postgres, "events") == 0
@@ -66,7 +66,7 @@ def test_nobody_reads_on_behind_a_scan_that_is_just_being_stored(
 ) -> None:
     on_postgres.record(scan(1), verdict(), now=AT)
     with under_way(storage, "scans") as other:
-        on_postgres.record_all([(scan(number), verdict()) for number in (2, 3)], now=AT)
+        on_postgres.store_all([(scan(number), verdict()) for number in (2, 3)], now=AT)
 
         assert [entry.number for entry in on_postgres.entries()] == [1]
         assert [entry.number for entry in on_postgres.entries(after=1)] == []
@@ -99,12 +99,12 @@ def test_another_database_of_the_server_has_its_own_numbers(on_postgres: Postgre
 def test_nobody_reads_on_behind_an_event_that_is_just_being_stored(
     on_postgres: PostgresJournal, storage: StorageUrl
 ) -> None:
-    on_postgres.note_all([noted(1)])
+    on_postgres.store_all(events=[noted(1)], now=AT)
     kind = "user_scan_product_verify_action"
     looked = on_postgres.events(kind, after=0).looked
     assert looked == 1
     with under_way(storage, "events") as other:
-        on_postgres.note_all([noted(2)])
+        on_postgres.store_all(events=[noted(2)], now=AT)
 
         page = on_postgres.events(kind, after=looked)
         assert (page.events, page.looked, page.more) == ((), 1, False)
@@ -132,7 +132,7 @@ def test_whoever_follows_while_many_store_misses_no_scan(
         for group in range(GROUPS):
             first = (writer * GROUPS + group) * 10
             some = [scan(first + place, person=bytes([place]) * 16) for place in range(1 + (writer + group) % 7)]
-            on_postgres.record_all([(one, verdict(tag=one.identity[-10:])) for one in some], now=AT)
+            on_postgres.store_all([(one, verdict(tag=one.identity[-10:])) for one in some], now=AT)
 
     def follow() -> list[int]:
         seen = [0]

@@ -75,8 +75,8 @@ def test_no_openid_and_no_known_code_stands_in_its_files(journal: SqliteJournal,
         journal.record(scan(number, person=person), verdict_on_unknown(reason, None), now=AT)
     unknown_product = Verdict(code_result=None, reason=Reason.UNKNOWN_PRODUCT, verifier="registry", look_up=LookUp())
     journal.record(scan(99, person=person, stray_tag=stray_tag), unknown_product, now=AT)
-    journal.note_all(
-        [
+    journal.store_all(
+        events=[
             Noted(
                 identity=bytes(16),
                 received_at=AT,
@@ -89,7 +89,8 @@ def test_no_openid_and_no_known_code_stands_in_its_files(journal: SqliteJournal,
                 tag=stray_tag,
                 fields={"city": "Guangzhou"},
             )
-        ]
+        ],
+        now=AT,
     )
 
     kept = everything_in(folder)
@@ -258,7 +259,7 @@ def test_a_journal_without_its_pepper_is_refused_by_the_probe(journal: SqliteJou
 def test_it_is_looked_once_whether_the_file_is_ours(
     journal: SqliteJournal, use: Callable[[SqliteJournal], object]
 ) -> None:
-    journal.record_all([(scan(number), verdict()) for number in range(3)], now=AT)
+    journal.store_all([(scan(number), verdict()) for number in range(3)], now=AT)
     looks: Counter[str] = Counter()
 
     def trace(_cursor: object, statement: str, bindings: object) -> bool:

@@ -26,7 +26,7 @@ def test_whoever_is_erased_after_a_reset_is_in_no_byte_of_the_file(
     journal: SqliteJournal, pepper: Pepper, tmp_path: Path
 ) -> None:
     persons = [pepper.person(openid) for openid in OPENIDS]
-    journal.record_all([(scan(number, person=person), verdict()) for number, person in enumerate(persons)], now=AT)
+    journal.store_all([(scan(number, person=person), verdict()) for number, person in enumerate(persons)], now=AT)
     journal.reset_counts([TAG], who="ann", now=AT + 1)
     for openid in OPENIDS[:3]:
         erase_person(journal, openid, pepper=pepper, erasures=tmp_path / "erasures", now=AT + 2)

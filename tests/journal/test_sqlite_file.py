@@ -142,7 +142,7 @@ def test_an_upgrade_that_fails_leaves_both_tables_as_they_were(
 
 
 def test_the_row_of_a_code_is_no_person(journal: SqliteJournal, folder: Path, pepper: Pepper) -> None:
-    journal.record_all([(scan(1), verdict()), (scan(2, person=OTHER), verdict())], now=AT)
+    journal.store_all([(scan(1), verdict()), (scan(2, person=OTHER), verdict())], now=AT)
     connection = journal.database.connection
     counts = "SELECT tag, person, scans, persons FROM counts ORDER BY tag, person"
     assert rows_of(connection, counts) == [(TAG, b"", 2, 2), (TAG, PERSON, 0, 0), (TAG, OTHER, 0, 0)]

@@ -36,8 +36,8 @@ def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def note(journal: SqliteJournal, number: int, person: bytes, *, openid: str | None = None, at: float = AT) -> None:
-    journal.note_all(
-        [
+    journal.store_all(
+        events=[
             Noted(
                 identity=number.to_bytes(16, "big"),
                 received_at=at,
@@ -51,7 +51,8 @@ def note(journal: SqliteJournal, number: int, person: bytes, *, openid: str | No
                 fields={},
                 openid=openid,
             )
-        ]
+        ],
+        now=AT,
     )
 
 

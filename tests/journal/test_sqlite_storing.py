@@ -18,7 +18,7 @@ COUNTS = "INSERT INTO counts (tag, person, scans, persons, first_at, last_at) VA
 
 def statements(journal: SqliteJournal, scans: Sequence[tuple[Scan, Verdict | None]]) -> Counter[str]:
     """Store scans, and return what was run for them, by the beginnings of the statements."""
-    return run_by(journal, lambda: journal.record_all(scans, now=AT))
+    return run_by(journal, lambda: journal.store_all(scans, now=AT).scans)
 
 
 def run_by(journal: SqliteJournal, store: Callable[[], object]) -> Counter[str]:
@@ -69,8 +69,8 @@ def test_a_group_that_scans_one_code_costs_fewer_statements_than_one_that_scans_
 
     journal.record(scan(999), verdict(), now=AT)
     if known:
-        journal.record_all(scanned(0, by=lambda _: TAG), now=AT)
-        journal.record_all(scanned(64, by=tags.__getitem__), now=AT)
+        journal.store_all(scanned(0, by=lambda _: TAG), now=AT)
+        journal.store_all(scanned(64, by=tags.__getitem__), now=AT)
     one = statements(journal, scanned(128, by=lambda _: TAG))
     many = statements(journal, scanned(192, by=tags.__getitem__))
 
@@ -89,19 +89,24 @@ def test_whether_the_file_is_ours_is_looked_once_for_a_group(journal: SqliteJour
 
 
 def test_a_group_of_other_events_makes_one_transaction(journal: SqliteJournal) -> None:
-    journal.note_all([noted(99)])
+    journal.store_all(events=[noted(99)], now=AT)
 
-    seen = run_by(journal, lambda: journal.note_all([noted(number) for number in range(30)]))
+    seen = run_by(journal, lambda: journal.store_all(events=[noted(number) for number in range(30)], now=AT).events)
 
     assert [seen[statement] for statement in BEFORE] == [1, 1, 1]
     assert sum(seen.values()) == 3 + 30 + 1
-    assert not run_by(journal, lambda: journal.note_all([]))
+    assert not run_by(journal, lambda: journal.store_all(events=[], now=AT).events)
 
 
 def test_where_every_event_was_deleted_a_group_is_numbered_behind_them(journal: SqliteJournal) -> None:
     journal.database.connection.execute("INSERT INTO meta (name, value) VALUES ('last_of_events', 41)")
 
-    assert journal.note_all([noted(1), noted(2), noted(1), noted(3)]) == [True, True, False, True]
+    assert journal.store_all(events=[noted(1), noted(2), noted(1), noted(3)], now=AT).events == [
+        True,
+        True,
+        False,
+        True,
+    ]
 
     assert [event.number for event in journal.events("user_scan_product", after=0).events] == [42, 43, 44]
 
@@ -124,6 +129,6 @@ def test_counts_are_written_in_the_order_of_codes(journal: SqliteJournal) -> Non
         return True
 
     journal.database.connection.exec_trace = trace
-    journal.record_all([(scan(number), verdict(tag=bytes([number * 7 % 10]) * 10)) for number in range(10)], now=AT)
+    journal.store_all([(scan(number), verdict(tag=bytes([number * 7 % 10]) * 10)) for number in range(10)], now=AT)
 
     assert tags == [bytes([number]) * 10 for number in range(10)]

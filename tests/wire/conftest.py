@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from werkzeug.test import Client, TestResponse
 from scanhook import create_app
 from scanhook.cli.init import NewHouse, make_house
 from scanhook.envelope import Keyring
-from scanhook.journal import Noted
+from scanhook.journal import Kept
 from scanhook.journal.sqlite import SqliteJournal
 from scanhook.sandbox import Push
 from scanhook.settings import House, load_settings
@@ -158,24 +158,11 @@ def asking_server(asking_house: House) -> Iterator[Server]:
 @pytest.fixture
 def storing(monkeypatch: pytest.MonkeyPatch) -> Gate:
     """Hold up every transaction of the journal."""
-    gate, record_all = Gate(), SqliteJournal.record_all
+    gate, store_all = Gate(), SqliteJournal.store_all
 
-    def held(journal: SqliteJournal, scans: Any, *, now: float) -> Any:
-        gate.hold(len(scans))
-        return record_all(journal, scans, now=now)
+    def held(journal: SqliteJournal, scans: Any = (), events: Any = (), *, now: float) -> Kept:
+        gate.hold(len(scans) + len(events))
+        return store_all(journal, scans, events, now=now)
 
-    monkeypatch.setattr(SqliteJournal, "record_all", held)
-    return gate
-
-
-@pytest.fixture
-def noting(monkeypatch: pytest.MonkeyPatch) -> Gate:
-    """Hold up every transaction of events."""
-    gate, note_all = Gate(), SqliteJournal.note_all
-
-    def held(journal: SqliteJournal, events: Sequence[Noted]) -> list[bool]:
-        gate.hold(len(events))
-        return note_all(journal, events)
-
-    monkeypatch.setattr(SqliteJournal, "note_all", held)
+    monkeypatch.setattr(SqliteJournal, "store_all", held)
     return gate

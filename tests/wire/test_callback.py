@@ -437,7 +437,7 @@ def test_a_journal_that_fails_says_try_again_and_is_logged(
     def full(*_: object, **__: object) -> None:
         raise StorageError("journal.db: the disk is full: make room on it")
 
-    monkeypatch.setattr(SqliteJournal, "record_all", full)
+    monkeypatch.setattr(SqliteJournal, "store_all", full)
     response = wire.push(scan_push(keys=wire.keys()))
     assert (response.status_code, response.text) == (503, "try again")
     (record,) = caplog.records

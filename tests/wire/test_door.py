@@ -134,13 +134,13 @@ def test_pushes_that_come_together_share_a_transaction_and_each_gets_its_own_ans
     wire: Wire, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
-    record_all = SqliteJournal.record_all
+    store_all = SqliteJournal.store_all
 
-    def counted(journal: SqliteJournal, scans: Any, *, now: float) -> Any:
+    def counted(journal: SqliteJournal, scans: Any, events: Any, *, now: float) -> Any:
         sizes.append(len(scans))
-        return record_all(journal, scans, now=now)
+        return store_all(journal, scans, events, now=now)
 
-    monkeypatch.setattr(SqliteJournal, "record_all", counted)
+    monkeypatch.setattr(SqliteJournal, "store_all", counted)
     keys = wire.keys()
     codes = ["GENUINE0001", "COPIED99999", "PRINTED0003", "GENUINE0002", "GENUINE0001"]
     pushes = [scan_push(code, keys=keys) for code in codes]
@@ -156,7 +156,7 @@ def test_pushes_that_cannot_be_stored_together_are_all_told_to_come_again(
     def full(*_: object, **__: object) -> None:
         raise StorageError("the disk is full")
 
-    monkeypatch.setattr(SqliteJournal, "record_all", full)
+    monkeypatch.setattr(SqliteJournal, "store_all", full)
     pushes = [scan_push(code, keys=wire.keys()) for code in ("GENUINE0001", "COPIED99999")]
     assert asyncio.run(together(door, pushes)) == [b"try again", b"try again"]
     assert journal_size(wire.house) == (0, 0)
@@ -173,13 +173,13 @@ def test_pushes_wait_for_a_storage_on_another_machine_off_the_loop(
     wire: Wire, far_door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads: set[str] = set()
-    record_all = SqliteJournal.record_all
+    store_all = SqliteJournal.store_all
 
-    def noted(journal: SqliteJournal, scans: Any, *, now: float) -> Any:
+    def noted(journal: SqliteJournal, scans: Any, events: Any, *, now: float) -> Any:
         threads.add(threading.current_thread().name.partition("_")[0])
-        return record_all(journal, scans, now=now)
+        return store_all(journal, scans, events, now=now)
 
-    monkeypatch.setattr(SqliteJournal, "record_all", noted)
+    monkeypatch.setattr(SqliteJournal, "store_all", noted)
     keys = wire.keys()
     pushes = [scan_push(code, keys=keys) for code in ("GENUINE0001", "COPIED99999", "PRINTED0003")]
     answers = asyncio.run(together(far_door, pushes))

@@ -242,11 +242,11 @@ def test_an_event_of_a_product_page_is_noted_before_it_goes_on(tmp_path: Path, o
 def test_an_event_that_could_not_be_noted_does_not_go_on(
     tmp_path: Path, old: OldServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> list[bool]:
+    def fail(*_: object, **__: object) -> None:
         raise StorageError("the disk is full")
 
     wire = _house(tmp_path, old.url)
-    monkeypatch.setattr(SqliteJournal, "note_all", fail)
+    monkeypatch.setattr(SqliteJournal, "store_all", fail)
     assert wire.push(_visit(wire.keys())).status_code == 503
     assert old.got == []
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from scanhook.errors import StorageError
 from scanhook.journal.sqlite import SqliteJournal
 from scanhook.receive import Meter, Receiver
 from scanhook.registry.sqlite import SqliteRegistry
@@ -89,20 +88,20 @@ def run(wire: Wire, act: Callable[[Desk], Coroutine[Any, Any, None]], **given: i
 
 @pytest.fixture
 def sizes(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[int]]:
-    """Note how many scans each transaction looks up, and how many each stores."""
+    """Note how many pushes each transaction looks up, and how many each stores."""
     noted: dict[str, list[int]] = {"looked up": [], "stored": []}
-    look_up_all, record_all = SqliteRegistry.look_up_all, SqliteJournal.record_all
+    look_up_all, store_all = SqliteRegistry.look_up_all, SqliteJournal.store_all
 
     def looking(registry: SqliteRegistry, asked: Any) -> Any:
         noted["looked up"].append(len(asked))
         return look_up_all(registry, asked)
 
-    def storing(journal: SqliteJournal, scans: Any, *, now: float) -> Any:
-        noted["stored"].append(len(scans))
-        return record_all(journal, scans, now=now)
+    def storing(journal: SqliteJournal, scans: Any, events: Any, *, now: float) -> Any:
+        noted["stored"].append(len(scans) + len(events))
+        return store_all(journal, scans, events, now=now)
 
     monkeypatch.setattr(SqliteRegistry, "look_up_all", looking)
-    monkeypatch.setattr(SqliteJournal, "record_all", storing)
+    monkeypatch.setattr(SqliteJournal, "store_all", storing)
     return noted
 
 
@@ -376,50 +375,27 @@ def test_the_next_group_is_looked_up_while_one_is_stored(
     assert journal_size(wire.house) == (3, 0)
 
 
-def test_events_that_wait_for_the_disk_hold_up_neither_the_loop_nor_the_scans_of_their_group(
-    wire: Wire, noting: Gate
-) -> None:
+def test_scans_and_other_events_share_a_transaction(wire: Wire, sizes: dict[str, list[int]]) -> None:
     async def act(desk: Desk) -> None:
-        events = [desk.visit(person="o1"), desk.visit(person="o2")]
-        assert await desk.told(desk.scan()) == "real"
-        await noting.somebody()
-        assert journal_size(wire.house) == (1, 0)
-        assert not any(event.done() for event in events)
-        noting.opened.set()
-        assert [(await event).body for event in events] == [b"success"] * 2  # type: ignore[union-attr]
+        answers = [desk.visit(person="o1"), desk.scan(), desk.visit(person="o2"), desk.scan("COPIED99999")]
+        assert [await desk.told(answer) for answer in answers] == ["success", "real", "success", "fake"]
 
     run(wire, act)
-    assert noting.sizes == [2]
-    assert journal_size(wire.house) == (1, 2)
+    assert sizes == {"looked up": [2, 2], "stored": [4]}
+    assert journal_size(wire.house) == (2, 2)
 
 
-def test_who_comes_while_events_are_stored_goes_with_the_next_group(
-    wire: Wire, noting: Gate, sizes: dict[str, list[int]]
+def test_an_event_that_waits_for_the_disk_holds_up_neither_the_loop_nor_who_comes_next(
+    wire: Wire, storing: Gate, sizes: dict[str, list[int]]
 ) -> None:
     async def act(desk: Desk) -> None:
-        first = desk.visit(person="o1")
-        await noting.somebody()
+        event = desk.visit(person="o1")
+        await storing.somebody()
         scans = [desk.scan(person="o2"), desk.scan(person="o3")]
         await asyncio.to_thread(wait_for, lambda: sizes["looked up"] == [1, 2], "the scans are looked up")
-        noting.opened.set()
-        assert [await desk.told(scan) for scan in scans] == ["real"] * 2
-        assert first.done()
+        assert not event.done()
+        storing.opened.set()
+        assert [await desk.told(answer) for answer in (event, *scans)] == ["success", "real", "real"]
 
     run(wire, act)
-    assert sizes["stored"] == [2]
-
-
-def test_events_that_cannot_be_stored_cost_the_scans_of_their_group_nothing(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object) -> None:
-        raise StorageError("the disk is full")
-
-    monkeypatch.setattr(SqliteJournal, "note_all", full)
-
-    async def act(desk: Desk) -> None:
-        answers = [desk.visit(), desk.scan(), desk.visit(person="o2")]
-        assert [await desk.told(answer) for answer in answers] == ["503", "real", "503"]
-
-    run(wire, act)
-    assert journal_size(wire.house) == (1, 0)
+    assert storing.sizes == [1, 2]

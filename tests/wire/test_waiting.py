@@ -303,10 +303,10 @@ def test_a_loop_that_is_gone_takes_nothing_from_the_next(
 
 
 def test_scans_that_cannot_be_stored_are_all_told_to_come_again(slow: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
-    def away(_journal: JournalStore, _scans: object, *, now: float) -> None:
+    def away(_journal: JournalStore, *_: object, now: float) -> None:
         raise StorageError(f"there is no primary at {now}")
 
-    monkeypatch.setattr(SqliteJournal, "record_all", away)
+    monkeypatch.setattr(SqliteJournal, "store_all", away)
 
     async def act(room: WaitingRoom) -> None:
         answers = await asyncio.gather(*[room.answer(slow.scan(code)) for code in ("GENUINE0001", "COPIED99999")])

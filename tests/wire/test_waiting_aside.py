@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,12 +9,10 @@ import pytest
 
 from scanhook.settings import load_settings
 from scanhook.wire import waiting
-from scanhook.wire.callback import Begun, Callback, Hanging, HttpAnswer, Onward, Taken
+from scanhook.wire.callback import Begun, Callback, Hanging, HttpAnswer
 from scanhook.wire.waiting import WaitingRoom
-from tests.conftest import OPENID
-from tests.serving import Brand, compose, journal_size, scan_fields, scan_push, wait_for
+from tests.serving import Brand, journal_size, scan_push, wait_for
 from tests.wire.conftest import Wire
-from tests.wire.gate import Gate
 from tests.wire.waiting_room import Waiting, no_thread_for, run, saying_success, serving_slowly
 
 
@@ -103,9 +100,8 @@ def test_threads_that_cannot_be_started_leave_the_count_of_those_aside_right(
         await asyncio.to_thread(wait_for, lambda: len(brand.asked) == 1, "the brand is asked")
         with no_thread_for("aside"):
             answers = [room.answer(chained.scan("NOBODYKNOWS", person=f"o{number}")) for number in range(3)]
-            answers.append(room.answer(page_visit(chained)))
             told = await asyncio.gather(*answers)
-        assert [answer.status for answer in told if isinstance(answer, HttpAnswer)] == [503] * 4
+        assert [answer.status for answer in told if isinstance(answer, HttpAnswer)] == [503] * 3
         assert journal_size(chained.wire.house) == (3, 0)
         assert room._aside == 1
         brand.open.set()
@@ -188,85 +184,3 @@ def test_a_verdict_that_comes_when_nobody_waits_any_more_is_stored(chained: Wait
     brand.open.set()
     room.close()
     assert journal_size(chained.wire.house) == (1, 0)
-
-
-def page_visit(slow: Waiting, *, person: str = OPENID) -> Taken:
-    at = int(time.time())
-    event = "user_scan_product_enter_session"
-    fields = scan_fields("GENUINE0001", at=at, Event=event, NeedAntiFake=None, FromUserName=person)
-    return slow.taken(compose(fields, keys=slow.wire.keys(), at=at))
-
-
-def test_an_event_that_is_no_scan_holds_up_no_group(slow: Waiting, noting: Gate) -> None:
-    async def act(room: WaitingRoom) -> None:
-        event = room.answer(page_visit(slow))
-        await noting.somebody()
-        assert slow.verdict(await room.answer(slow.scan())) == "real"
-        assert not event.done()
-        noting.opened.set()
-        noted = await event
-        assert isinstance(noted, HttpAnswer)
-        assert noted.body == b"success"
-
-    run(slow, act)
-
-
-async def bodies(answers: Sequence[asyncio.Future[HttpAnswer | Onward]]) -> list[tuple[int, bytes]]:
-    told = await asyncio.gather(*answers)
-    return [(one.status, one.body) for one in told if isinstance(one, HttpAnswer)]
-
-
-def test_events_that_come_while_others_are_stored_share_a_transaction(slow: Waiting, noting: Gate) -> None:
-    async def act(room: WaitingRoom) -> None:
-        answers = [room.answer(page_visit(slow, person="oFirst"))]
-        await noting.somebody()
-        answers += [room.answer(page_visit(slow, person=f"o{number}")) for number in range(5)]
-        assert (room._aside, room._waiting) == (6, 0)
-        noting.opened.set()
-        assert await bodies(answers) == [(200, b"success")] * 6
-
-    room = run(slow, act)
-    assert noting.sizes == [1, 5]
-    assert (room._aside, room._waiting) == (0, 0)
-    assert journal_size(slow.wire.house) == (0, 6)
-
-
-def test_an_event_that_nobody_waits_for_any_more_is_left_out(slow: Waiting, noting: Gate) -> None:
-    async def act(room: WaitingRoom) -> None:
-        first = room.answer(page_visit(slow, person="oFirst"))
-        await noting.somebody()
-        answers = [room.answer(page_visit(slow, person=f"o{number}")) for number in range(2)]
-        answers[0].cancel()
-        noting.opened.set()
-        assert await bodies([first, answers[1]]) == [(200, b"success")] * 2
-
-    room = run(slow, act)
-    assert noting.sizes == [1, 1]
-    assert (room._aside, room._waiting) == (0, 0)
-
-
-def test_events_over_which_something_breaks_are_answered_and_so_are_those_after_them(
-    slow: Waiting, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def breaking(_callback: Callback, _pushes: Sequence[Taken]) -> list[HttpAnswer]:
-        raise ValueError("it breaks")
-
-    async def act(room: WaitingRoom) -> None:
-        with monkeypatch.context() as broken:
-            broken.setattr(Callback, "look_up_all", breaking)
-            assert await bodies([room.answer(page_visit(slow))]) == [(503, b"try again")]
-        assert await bodies([room.answer(page_visit(slow))]) == [(200, b"success")]
-
-    run(slow, act)
-    assert journal_size(slow.wire.house) == (0, 1)
-
-
-def test_events_for_which_there_is_no_thread_are_told_to_come_again_until_there_is_one(slow: Waiting) -> None:
-    async def act(room: WaitingRoom) -> None:
-        with no_thread_for("aside"):
-            assert await bodies([room.answer(page_visit(slow))]) == [(503, b"try again")]
-        assert await bodies([room.answer(page_visit(slow))]) == [(200, b"success")]
-
-    room = run(slow, act)
-    assert (room._aside, room._waiting) == (0, 0)
-    assert journal_size(slow.wire.house) == (0, 1)

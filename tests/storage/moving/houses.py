@@ -77,8 +77,8 @@ def _fill_journal(journal: JournalStore, pepper: Pepper, folder: Path) -> None:
     )
     journal.reset_counts([TAG], who="li", why="a trade fair", now=AT + 1)
     journal.record(scan(5, person=OTHER, source="call centre"), verdict(), now=AT + 2)
-    journal.note_all([noted(1, fields={"region": "广州"})])
-    journal.note_all([noted(2, event="user_scan_product_verify_action", person=None, openid="oOther")])
+    journal.store_all(events=[noted(1, fields={"region": "广州"})], now=AT)
+    journal.store_all(events=[noted(2, event="user_scan_product_verify_action", person=None, openid="oOther")], now=AT)
     journal.record(scan(6, person=pepper.person(ERASED)), verdict(), now=AT)
     erase_person(
         journal, ERASED, pepper=pepper, erasures=folder / "erasures", now=AT + 3, random=lambda size: b"\x77" * size

@@ -94,7 +94,7 @@ def lived_in(url: StorageUrl, pepper: Pepper) -> None:
     journal = open_journal(url, pepper=pepper)
     journal.record(scan(3), verdict(), now=AT + 9)
     journal.record(scan(99), verdict(), now=AT + 9)
-    journal.note_all([noted(99)])
+    journal.store_all(events=[noted(99)], now=AT)
     journal.prune(before=AT + 1)
     journal.close()
     office = open_office(url, pepper=pepper, clock=FixedClock(NOW + 5))
