@@ -27,6 +27,8 @@ _ROUNDING_S = 0.002
 
 @dataclass(frozen=True, slots=True)
 class _Row:
+    """A scan, or another event: its name is the reason then, and `success` all that is ever said of it."""
+
     reason: str
     verdict: str | None
     tag: bytes
@@ -50,6 +52,10 @@ class Books:
             house, "SELECT person, create_time, reason, verdict, tag, received_at FROM scans"
         ):
             self._rows[person, create_time].append(_Row(reason, verdict, tag, received_at / 1000))
+        for person, create_time, event, tag, received_at in rows(
+            house, "SELECT person, create_time, event, tag, received_at FROM events"
+        ):
+            self._rows[person, create_time].append(_Row(event, "success", tag, received_at / 1000))
 
     @property
     def lost(self) -> list[Visit]:
@@ -76,7 +82,7 @@ class Books:
         return [
             visit
             for name, visit in self._visits.items()
-            if not _told(visit) | {row.verdict for row in self._decided(name)} <= self._right(visit.code)
+            if not _told(visit) | {row.verdict for row in self._decided(name)} <= self._right(visit)
         ]
 
     @property
@@ -99,6 +105,8 @@ class Books:
         visits: dict[str, list[bytes]] = defaultdict(list)
         tags: dict[str, set[bytes]] = defaultdict(set)
         for name, visit in self._visits.items():
+            if not visit.is_scan:
+                continue
             if _told(visit) or self._rows[name]:
                 visits[visit.code].append(name[0])
             tags[visit.code] |= {row.tag for row in self._rows[name]}
@@ -119,6 +127,7 @@ class Books:
         counts: dict[str, object] = {
             "seed": self._load.seed,
             "sent": len(self._visits),
+            "of them no scans": sum(not visit.is_scan for visit in self._visits.values()),
             "answered": sum(bool(_told(visit)) for visit in self._visits.values()),
             "repeated": len(made) - len(self._visits),
             "stored": sum(len(found) for found in self._rows.values()),
@@ -148,8 +157,10 @@ class Books:
     def _decided(self, name: tuple[bytes, int]) -> list[_Row]:
         return [row for row in self._rows[name] if row.reason != UNDECIDED]
 
-    def _right(self, code: str) -> set[str | None]:
-        return {"real", "not_active"} if code in self._changing else {CODES[code]}
+    def _right(self, visit: Visit) -> set[str | None]:
+        if not visit.is_scan:
+            return {"success"}
+        return {"real", "not_active"} if visit.code in self._changing else {CODES[visit.code]}
 
 
 def _told(visit: Visit) -> set[str | None]:

@@ -73,9 +73,9 @@ class Crowd:
     def __post_init__(self) -> None:
         self._random.seed(self.seed)
 
-    def compose(self, count: int) -> list[Sent]:
-        """Make pushes; each is a scan of its own."""
-        return [self._next() for _ in range(count)]
+    def compose(self, count: int, *, event: str = "scan_product_callback") -> list[Sent]:
+        """Make pushes; each is a scan of its own, or another event."""
+        return [self._next(event) for _ in range(count)]
 
     def closed(self, pushes: Iterable[Sent], *, lines: int) -> list[Passage]:
         """Send pushes on so many lines, on each the next as soon as the last is answered."""
@@ -88,10 +88,10 @@ class Crowd:
         """
         return _run(_Sending(self.port, lines).open(deque(pushes), rate), self.keys)
 
-    def _next(self) -> Sent:
+    def _next(self, event: str) -> Sent:
         person, code = f"oVisitor{self.seed}y{self._made}", self._random.choice(self.codes)
         self._made += 1
-        push = scan_push(code, keys=self.keys, FromUserName=person)
+        push = scan_push(code, keys=self.keys, FromUserName=person, Event=event)
         return Sent(person=person, code=code, push=push, ports=(self.port,))
 
 

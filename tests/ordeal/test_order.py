@@ -1,4 +1,4 @@
-"""The order of system calls: no answer leaves before its scan is on the disk, seen by strace."""
+"""The order of system calls: no answer leaves before its push is on the disk, seen by strace."""
 
 from __future__ import annotations
 
@@ -31,19 +31,23 @@ pytestmark = pytest.mark.ordeal
 LINES = 16
 
 
-def test_no_answer_leaves_before_its_scan_is_on_the_disk(house: House, tmp_path: Path) -> None:
+def test_no_answer_leaves_before_its_push_is_on_the_disk(house: House, tmp_path: Path) -> None:
     stock(house, codes=CODE_FILE)
     trace = tmp_path / "trace"
     with _traced(house, tmp_path, trace) as service:
         crowd = _crowd(service)
-        pushes = crowd.compose(300)
+        chance = random.Random(crowd.seed)
+        scans, looks = crowd.compose(300), crowd.compose(150, event="user_scan_product")
+        pushes = chance.sample(scans + looks, 450)
         # Each push twice in a row: the repeat comes while the first is on its way to the disk.
         passages = crowd.closed([push for push in pushes for _ in range(2)], lines=LINES)
         # And some once more, when all are there.
-        passages += crowd.closed(random.Random(crowd.seed).sample(pushes, 50), lines=LINES)
+        passages += crowd.closed(chance.sample(pushes, 50), lines=LINES)
     order = _order(service, passages, trace)
-    _tell("fsync before the answer", crowd, pushes, order, house)
-    assert Counter(passage.status for passage in passages) == {200: 650}
+    _tell("fsync before the answer", crowd, scans, order, house)
+    assert Counter(passage.status for passage in passages) == {200: 950}
+    assert rows(house, "SELECT count(*) FROM events") == [(150,)]
+    assert {look.answered for look in looks} == {"success"}
     assert order.early == []
     assert order.largest_group > 1, "no group was formed"
 
@@ -76,8 +80,8 @@ def test_try_again_is_not_said_before_the_undecided_scan_is_on_the_disk(
 class Order:
     """What a trace says of pushes.
 
-    :param early: the statuses of answers that left before their scans were on the disk.
-    :param largest_group: how many scans one ``fsync`` has brought to the disk.
+    :param early: the statuses of answers that left before their pushes were on the disk.
+    :param largest_group: how many pushes one ``fsync`` has brought to the disk.
     """
 
     answers: int
@@ -100,8 +104,7 @@ def _crowd(service: Server) -> Crowd:
 
 def _order(service: Server, passages: Sequence[Passage], trace: Path) -> Order:
     calls = calls_in(trace)
-    names = [name for (name,) in rows(service.house, "SELECT name FROM pragma_table_info('scans') ORDER BY cid")]
-    durable = durable_in(calls, Columns.of(names))
+    durable = durable_in(calls, [_columns(service.house, table) for table in ("scans", "events")])
     answers = {answer.line: answer for answer in answers_in(calls, service.port)}
     pepper = Pepper.load(service.house.pepper_path)
     early, synced = [], {}
@@ -117,10 +120,15 @@ def _order(service: Server, passages: Sequence[Passage], trace: Path) -> Order:
     return Order(answers=len(passages), early=early, largest_group=max(Counter(synced.values()).values()))
 
 
+def _columns(house: House, table: str) -> Columns:
+    names = rows(house, f"SELECT name FROM pragma_table_info('{table}') ORDER BY cid")
+    return Columns.of([name for (name,) in names])
+
+
 def _tell(what: str, crowd: Crowd, pushes: Sequence[Sent], order: Order, house: House) -> None:
     reckoning = FileLedger(house).reckon(pushes)
     tell(
         f"{what}: seed {crowd.seed}, {reckoning.counts()}; {order.answers} answers, {len(order.early)} of them before "
-        f"their fsync, at most {order.largest_group} scans in one"
+        f"their fsync, at most {order.largest_group} pushes in one"
     )
     assert (reckoning.lost, reckoning.doubled, reckoning.wrong) == (0, 0, 0)

@@ -87,24 +87,37 @@ def _bytes(written: str) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """Where in a row of ``scans`` stands what we look for."""
+    """Where in a row of a table stands what we look for.
+
+    :param reason: ``None``, as is ``verdict``: the table has events that are answered ``success``.
+    """
 
     identity: int
-    reason: int
-    verdict: int
+    reason: int | None
+    verdict: int | None
     count: int
 
     @classmethod
     def of(cls, names: Sequence[str]) -> Columns:
         """Find them by the names of the table's columns."""
-        identity, reason, verdict = (names.index(name) for name in ("identity", "reason", "verdict"))
-        return cls(identity=identity, reason=reason, verdict=verdict, count=len(names))
+        reason, verdict = (names.index(name) if name in names else None for name in ("reason", "verdict"))
+        return cls(identity=names.index("identity"), reason=reason, verdict=verdict, count=len(names))
+
+    def outcome(self, row: Sequence[Any]) -> tuple[bytes, str] | None:
+        """Return identity and outcome of a row; ``None``: it is of another table."""
+        identity = row[self.identity] if len(row) == self.count else None
+        if not isinstance(identity, bytes) or len(identity) != 16:
+            return None
+        if self.reason is None or self.verdict is None:
+            return identity, "success"
+        return identity, "undecided" if row[self.reason] == "undecided" else str(row[self.verdict])
 
 
-def durable_in(calls: Sequence[Call], columns: Columns) -> dict[tuple[bytes, str], int]:
-    """Return when each scan was on the disk, by its identity and its verdict (or ``undecided``).
+def durable_in(calls: Sequence[Call], tables: Sequence[Columns]) -> dict[tuple[bytes, str], int]:
+    """Return when each push was on the disk, by its identity and its verdict (or ``undecided``, or ``success``).
 
-    :returns: the line where the first ``fsync`` ended that began after the scan's whole transaction was written.
+    :param tables: whose rows are looked for; no two of them have as many columns.
+    :returns: the line where the first ``fsync`` ended that began after the push's whole transaction was written.
     """
     durable: dict[tuple[bytes, str], int] = {}
     written: list[tuple[tuple[bytes, str], int]] = []
@@ -119,24 +132,21 @@ def durable_in(calls: Sequence[Call], columns: Columns) -> dict[tuple[bytes, str
         elif len(call.text) == _FRAME_HEAD_BYTES:
             commits = call.text[4:8] != bytes(4)  # the last frame of a transaction says how large the file is then
         elif len(call.text) == _PAGE_BYTES:
-            pending += _scans_on(call.text, columns)
+            pending += _outcomes_on(call.text, tables)
             if commits:
                 written += [(key, call.ended) for key in pending]
                 pending = []
     return durable
 
 
-def _scans_on(page: bytes, columns: Columns) -> Iterator[tuple[bytes, str]]:
-    """Read the rows of ``scans`` on a page, as SQLite's file format says (section 1.6, B-tree pages)."""
+def _outcomes_on(page: bytes, tables: Sequence[Columns]) -> Iterator[tuple[bytes, str]]:
+    """Read the rows on a page, as SQLite's file format says (section 1.6, B-tree pages)."""
     if page[0] != _TABLE_LEAF:
         return
     for number in range(int.from_bytes(page[3:5], "big")):
         pointer = _CELL_POINTERS_AT + 2 * number
         row = _row(page, int.from_bytes(page[pointer : pointer + 2], "big"))
-        identity = row[columns.identity] if len(row) == columns.count else None
-        if isinstance(identity, bytes) and len(identity) == 16 and isinstance(row[columns.reason], str):
-            undecided = row[columns.reason] == "undecided"
-            yield identity, "undecided" if undecided else str(row[columns.verdict])
+        yield from (found for table in tables if (found := table.outcome(row)))
 
 
 def _row(page: bytes, at: int) -> list[Any]:

@@ -1,4 +1,7 @@
-"""Consumers who scan: some more than once, some with a line that stays open, some slowly; WeChat repeats for them."""
+"""Consumers who scan, and open product pages: some more than once, some slowly, some on a line that stays open.
+
+WeChat repeats for them.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from tests.serving import scan_push
 
 __all__ = ["Visit", "Visitors"]
 
+SCAN, LOOK = "scan_product_callback", "user_scan_product"
 _UNDER_WAY_MAX = 40
 _CREATED_WITHIN_S = 200
 """The service takes no push for one that is older than 300 s."""
@@ -22,13 +26,20 @@ _CREATED_WITHIN_S = 200
 
 @dataclass(slots=True, kw_only=True)
 class Visit(Sent):
-    """One scan of one consumer, who may have scanned before.
+    """One scan of one consumer, who may have scanned before, or one look at a product's page.
 
-    :param create_time: in seconds since 1970; no two scans of one consumer have the same.
+    :param create_time: in seconds since 1970; no two visits of one consumer have the same.
+    :param event: WeChat's name of it.
     """
 
     create_time: int
     manner: Manner
+    event: str = SCAN
+
+    @property
+    def is_scan(self) -> bool:
+        """Whether it asks for a verdict."""
+        return self.event == SCAN
 
     @property
     def name(self) -> tuple[str, int]:
@@ -46,7 +57,8 @@ class Visitors(Load):
 
     :param manners: how they are sent, by chance.
     :param again: this share of the answered pushes is sent once more: the answer may have been lost on its way.
-    :param often: this share of the scans is by somebody who has scanned that code before.
+    :param often: this share of the visits is by somebody who was there before, with the same code.
+    :param looks: this share of the visits asks for no verdict.
     """
 
     def __init__(
@@ -60,6 +72,7 @@ class Visitors(Load):
         pause_s: float = PAUSE_S,
         again: float = 0.1,
         often: float = 0.15,
+        looks: float = 0.3,
     ) -> None:
         super().__init__(ports, keys=keys, rate=rate, seed=seed)
         self.lines = Lines()
@@ -67,13 +80,14 @@ class Visitors(Load):
         self._pause_s = pause_s
         self._again = again
         self._often = often
+        self._looks = looks
         self._under_way = 0
         self._names: set[tuple[str, int]] = set()
         self._awaited: deque[Callable[[], None]] = deque()
 
     @property
     def visits(self) -> list[Visit]:
-        """Every scan so far."""
+        """Every visit so far."""
         return [sent for sent in list(self.sent) if isinstance(sent, Visit)]
 
     def at_next_answer(self, act: Callable[[], None]) -> None:
@@ -105,14 +119,17 @@ class Visitors(Load):
         while (person, create_time) in self._names:
             create_time -= 1
         self._names.add((person, create_time))
+        event = LOOK if chance.random() < self._looks else SCAN
+        push = scan_push(code, keys=self._keys, at=now, FromUserName=person, CreateTime=create_time, Event=event)
         first = chance.randrange(len(self._ports))
         return Visit(
             person=person,
             code=code,
             create_time=create_time,
-            push=scan_push(code, keys=self._keys, at=now, FromUserName=person, CreateTime=create_time),
+            push=push,
             ports=self._ports[first:] + self._ports[:first],
             manner=chance.choice(self._manners),
+            event=event,
         )
 
     async def _send(self, sent: Sent) -> None:
