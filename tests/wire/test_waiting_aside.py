@@ -164,6 +164,7 @@ def test_who_has_waited_too_long_for_a_thread_is_told_to_come_again_and_stored_w
         await asyncio.to_thread(wait_for, lambda: journal_size(chained.wire.house) == (1, 0), "it is stored")
         brand.open.set()
         assert chained.verdict(await first) == "real"
+        await asyncio.to_thread(wait_for, lambda: room._aside == 0, "both have come back")
 
     room = run(chained, act, threads=1)
     assert chained.counted() == ({"undecided": 1, "real": 1}, 2)
