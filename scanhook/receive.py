@@ -165,8 +165,7 @@ class Receiver:
             )
         except StorageError as error:
             return [self.undecided(push.opened, error) for push in pushes]
-        if kept.scans:
-            self.meter.committed(kept.scans[0].commit_s)
+        self.meter.committed(kept.commit_s)
         answers, noted = iter(self._answers(scans, kept.scans)), iter(self._noted(events, kept.events))
         return [next(answers if isinstance(push, Judged) else noted) for push in pushes]
 

@@ -71,6 +71,7 @@ def test_the_events_of_a_group_are_looked_up_at_once_and_make_one_transaction(
 
     assert found == [SUCCESS] * 8
     assert (sizes, begun) == ([8], ["BEGIN IMMEDIATE"])
+    assert desk.told.commits == 1
     assert desk.told.pushed == [("user_scan_product", "success")] * 8
 
 

@@ -129,10 +129,12 @@ class Kept:
 
     :param scans: in their order.
     :param events: for each, in their order, whether it is the first time that it came.
+    :param commit_s: how long the transaction took, in seconds; 0 where there was nothing to store.
     """
 
     scans: list[Recorded]
     events: list[bool]
+    commit_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

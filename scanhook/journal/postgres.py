@@ -65,7 +65,7 @@ class PostgresJournal(SqlReading, SqlCounts, SqlEvents, SqlPeople):
         stored and counted once, and then is a repeat of itself.
         """
         if not (scans or events):
-            return Kept(scans=[], events=[])
+            return Kept(scans=[], events=[], commit_s=0.0)
         started = time.perf_counter()
 
         def store(within_s: float) -> tuple[list[Stored], list[bool]]:
@@ -77,7 +77,7 @@ class PostgresJournal(SqlReading, SqlCounts, SqlEvents, SqlPeople):
             Recorded(entry=entry, repeated=repeated, decided_now=decided_now, commit_s=commit_s)
             for entry, repeated, decided_now in stored
         ]
-        return Kept(scans=recorded, events=first)
+        return Kept(scans=recorded, events=first, commit_s=commit_s)
 
     def probe(self) -> None:
         """Write to the database, and read the tables' standing."""

@@ -46,7 +46,7 @@ class SqliteJournal(SqlReading, SqlCounts, SqlEvents, SqlPeople):
     ) -> Kept:
         """Store scans and other events in one transaction: the lock and the disk are waited for once."""
         if not (scans or events):
-            return Kept(scans=[], events=[])
+            return Kept(scans=[], events=[], commit_s=0.0)
         started = time.perf_counter()
         # Other processes wait for whoever is inside a transaction.
         rows = [scan_row(scan, verdict, now) for scan, verdict in scans]
@@ -59,7 +59,7 @@ class SqliteJournal(SqlReading, SqlCounts, SqlEvents, SqlPeople):
             Recorded(entry=entry, repeated=repeated, decided_now=decided_now, commit_s=commit_s)
             for entry, repeated, decided_now in stored
         ]
-        return Kept(scans=recorded, events=first)
+        return Kept(scans=recorded, events=first, commit_s=commit_s)
 
     def probe(self) -> None:
         """Write to the journal, and read its pepper."""

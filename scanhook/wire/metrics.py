@@ -102,7 +102,7 @@ class Metrics:
         )
         self._commit_seconds = Histogram(
             "scanhook_commit_seconds",
-            "How long the journal took to store a scan.",
+            "How long the journal took to store a group of pushes.",
             registry=self._registry,
             buckets=_SECONDS,
         )
