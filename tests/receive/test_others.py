@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -11,20 +10,8 @@ import pytest
 from scanhook.envelope import Format
 from scanhook.settings import House
 from tests.conftest import OPENID, ORIGINAL_ID
-from tests.receiving import NOW, Desk, receiving
+from tests.receive.desk import NOW, Desk
 from tests.serving import compose, journal_size, rows, traces
-
-
-@pytest.fixture
-def house(stocked_house: House) -> House:
-    return stocked_house
-
-
-@pytest.fixture
-def desk(house: House) -> Iterator[Desk]:
-    with receiving(house) as opened:
-        yield opened
-
 
 HEAD = {"ToUserName": ORIGINAL_ID, "FromUserName": OPENID, "CreateTime": 1438250110, "MsgType": "event"}
 

@@ -12,19 +12,8 @@ from scanhook.journal.sqlite import SqliteJournal
 from scanhook.receive import Answer, Heard, Judged, Opened
 from scanhook.registry import LookUp, RegistryStore
 from scanhook.settings import House
-from tests.receiving import SUCCESS, Desk, break_journal, receiving
+from tests.receive.desk import SUCCESS, Desk, break_journal
 from tests.serving import journal_size, rows
-
-
-@pytest.fixture
-def house(stocked_house: House) -> House:
-    return stocked_house
-
-
-@pytest.fixture
-def desk(house: House) -> Iterator[Desk]:
-    with receiving(house) as opened:
-        yield opened
 
 
 def visits(desk: Desk, count: int) -> list[Opened]:

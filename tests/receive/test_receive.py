@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -15,19 +14,8 @@ from scanhook.registry import Reason
 from scanhook.settings import House
 from scanhook.verdict import Finding, Question
 from tests.conftest import APP_ID, ENCODED_KEY, OPENID, ORIGINAL_ID, TOKEN, stock, vectors_of
-from tests.receiving import NOW, Desk, finding, receiving
+from tests.receive.desk import NOW, Desk, finding
 from tests.serving import compose, journal_size, scan_fields, scan_push, traces
-
-
-@pytest.fixture
-def house(stocked_house: House) -> House:
-    return stocked_house
-
-
-@pytest.fixture
-def desk(house: House) -> Iterator[Desk]:
-    with receiving(house) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("vector", [vector for vector in vectors_of("push") if vector.id == "scan-product-callback"])

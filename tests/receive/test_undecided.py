@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -14,19 +13,8 @@ from scanhook.registry import Reason
 from scanhook.settings import House, load_settings
 from scanhook.verdict import Finding, Question
 from scanhook.wire.service import open_service
-from tests.receiving import NOW, SUCCESS, Desk, break_journal, failing, finding, receiving
+from tests.receive.desk import NOW, SUCCESS, Desk, break_journal, failing, finding
 from tests.serving import journal_size, scan_push
-
-
-@pytest.fixture
-def house(stocked_house: House) -> House:
-    return stocked_house
-
-
-@pytest.fixture
-def desk(house: House) -> Iterator[Desk]:
-    with receiving(house) as opened:
-        yield opened
 
 
 def test_an_undecided_scan_is_recorded_and_completed_by_the_next_push(desk: Desk) -> None:
