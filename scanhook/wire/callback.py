@@ -225,7 +225,7 @@ class Callback:
         return self._timed(onward.started, answer)
 
     def settle(self, begun: Sequence[Begun]) -> list[HttpAnswer | Onward]:
-        """Answer pushes, once they are on the disk: all scans in one transaction, and all other events.
+        """Answer pushes, once they are on the disk, all in one transaction.
 
         :returns: for each its answer, or what :meth:`relay` answers.
         """
