@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from scanhook.bench.plan import KEY_STANDARD, KEY_STR, Plan
+from scanhook.bench.plan import KEY_STANDARD, KEY_STR, SCAN, Plan, Taken, Told
 from scanhook.envelope import Keyring
 from scanhook.message import CodeResult
 from scanhook.sandbox.answer import judge_verdict
@@ -22,7 +22,7 @@ class CheckTask:
     """Some answers with status 200.
 
     :param start: the place of the first of them among all that were sent.
-    :param answers: the scan's number, and the body.
+    :param answers: the push's number, and the body.
     """
 
     start: int
@@ -36,12 +36,18 @@ class Checker:
     plan: Plan
     keys: Keyring
 
-    def __call__(self, task: CheckTask) -> tuple[int, list[CodeResult | str]]:
-        """Return the place of the first, and each one's verdict; a sentence where an answer is none."""
+    def __call__(self, task: CheckTask) -> tuple[int, list[Told | str]]:
+        """Return the place of the first, and what each was told; a sentence where an answer is none."""
         return task.start, [self._opened(number, body) for number, body in task.answers]
 
-    def _opened(self, number: int, body: bytes) -> CodeResult | str:
-        ext_info, _ = self.plan.scan(number)
+    def _opened(self, number: int, body: bytes) -> Told | str:
+        if self.plan.event(number) != SCAN:
+            return (
+                Taken.SUCCESS
+                if body == Taken.SUCCESS.encode()
+                else "an event that asks for nothing was told more than `success`"
+            )
+        ext_info, _ = self.plan.told(number)
         scan = Scan(
             item=Item(key_standard=KEY_STANDARD, key_str=KEY_STR, ext_info=ext_info),
             person=Person(openid=self.plan.person(number)),

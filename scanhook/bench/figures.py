@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from scanhook.message import CodeResult
+from scanhook.bench.plan import Told
 
 __all__ = ["Latencies", "Reckoning", "latencies_of", "peak_rate", "percentile", "reckon"]
 
@@ -57,10 +57,10 @@ class Reckoning:
 
     :param sent: pushes, repeats among them.
     :param repeats: pushes that had been sent before.
-    :param answered: pushes that got a verdict.
-    :param stored: scans that the journal holds; a repeat is the same scan.
-    :param lost: scans that were answered and are not stored with a verdict.
-    :param doubled: scans that are stored more than once.
+    :param answered: pushes that were served: told a verdict, or ``success`` where nothing more was asked.
+    :param stored: scans and other events that the journal holds; a repeat is the same one.
+    :param lost: those that were served and are not stored, a scan with its verdict.
+    :param doubled: those that are stored more than once.
     :param wrong: answers that are not the code's verdict or cannot be opened, and scans that are stored with another
         verdict than the code's.
     """
@@ -81,34 +81,34 @@ class Reckoning:
 
 def reckon(
     order: Sequence[int],
-    answers: Sequence[CodeResult | str | None],
-    rows: Iterable[tuple[bytes, CodeResult | None]],
+    answers: Sequence[Told | str | None],
+    rows: Iterable[tuple[Hashable, Told | None]],
     *,
-    expected: Callable[[int], CodeResult],
-    person: Callable[[int], bytes],
+    expected: Callable[[int], Told],
+    known_by: Callable[[int], Hashable],
 ) -> Reckoning:
     """Compare what was answered with what is stored.
 
-    :param order: the numbers of the scans, as their pushes were sent.
-    :param answers: to each its verdict; a text where an answer came that is none; ``None`` where none came.
-    :param rows: of the journal: the hash of the person, and the verdict, ``None`` of a scan that has none.
-    :param expected: the verdict that a scan must get.
-    :param person: the hash of who made a scan.
+    :param order: the numbers of the pushes, as they were sent.
+    :param answers: what each was told; a sentence where an answer came that is none; ``None`` where none came.
+    :param rows: of the journal: what a row is known by, and what was told; ``None`` of a scan that has no verdict.
+    :param expected: what a push must be told.
+    :param known_by: what the row of a push is known by.
     """
-    answered = {number for number, answer in zip(order, answers, strict=True) if isinstance(answer, CodeResult)}
-    stored: Mapping[bytes, list[CodeResult | None]] = defaultdict(list)
-    for who, verdict in rows:
-        stored[who].append(verdict)
+    answered = {number for number, answer in zip(order, answers, strict=True) if isinstance(answer, Told)}
+    stored: Mapping[Hashable, list[Told | None]] = defaultdict(list)
+    for known, told in rows:
+        stored[known].append(told)
     times = Counter(order)
-    found = {number: stored.get(person(number), []) for number in times}
+    found = {number: stored.get(known_by(number), []) for number in times}
     right = {number: expected(number) for number in times}
     return Reckoning(
         sent=len(order),
         repeats=len(order) - len(times),
-        answered=sum(isinstance(answer, CodeResult) for answer in answers),
-        stored=sum(bool(verdicts) for verdicts in found.values()),
-        lost=sum(not any(verdict is not None for verdict in found[number]) for number in answered),
-        doubled=sum(len(verdicts) > 1 for verdicts in found.values()),
+        answered=sum(isinstance(answer, Told) for answer in answers),
+        stored=sum(bool(told) for told in found.values()),
+        lost=sum(not any(told is not None for told in found[number]) for number in answered),
+        doubled=sum(len(told) > 1 for told in found.values()),
         wrong=sum(answer is not None and answer != right[number] for number, answer in zip(order, answers, strict=True))
-        + sum(any(verdict not in (None, right[number]) for verdict in verdicts) for number, verdicts in found.items()),
+        + sum(any(one not in (None, right[number]) for one in told) for number, told in found.items()),
     )

@@ -11,7 +11,6 @@ from __future__ import annotations
 import gc
 import select
 import selectors
-import signal
 import time
 from array import array
 from collections import deque
@@ -100,7 +99,6 @@ def serve(descriptor: int) -> None:
 
     :param descriptor: of the line to the main process.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the main process decides
     with Connection(descriptor) as line:
         load: Load = line.recv()
         try:

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scanhook.bench.plan import KEY_STANDARD, KEY_STR, Plan
+from scanhook.bench.plan import KEY_STANDARD, KEY_STR, REGION, SCAN, VISIT, Plan
 from scanhook.envelope import RANDOM_BYTES, Format, Keyring
 from scanhook.sandbox.push import compose_push
 
 __all__ = ["MakeTask", "Maker", "request_of"]
 
 
+_MORE: Mapping[str, Mapping[str, object]] = {
+    VISIT: {"Scene": 1},
+    SCAN: {"NeedAntiFake": "true"},
+    REGION: {"RegionCode": "440105"},
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MakeTask:
     """Some pushes that are wanted.
 
-    :param scans: their numbers.
+    :param pushes: their numbers.
     :param now: seconds since 1970.
     """
 
-    scans: range
+    pushes: range
     now: int
 
 
@@ -37,20 +45,21 @@ class Maker:
 
     def __call__(self, task: MakeTask) -> tuple[int, list[bytes]]:
         """Return the number of the first of some pushes, and the requests."""
-        return task.scans.start, [self._request(number, task.now) for number in task.scans]
+        return task.pushes.start, [self._request(number, task.now) for number in task.pushes]
 
     def _request(self, number: int, now: int) -> bytes:
-        ext_info, _ = self.plan.scan(number)
+        ext_info, _ = self.plan.told(number)
+        event = self.plan.event(number)
         fields: dict[str, object] = {
             "ToUserName": self.keys.original_id,
             "FromUserName": self.plan.person(number),
             "CreateTime": now,
             "MsgType": "event",
-            "Event": "scan_product_callback",
+            "Event": event,
             "KeyStandard": KEY_STANDARD,
             "KeyStr": KEY_STR,
             "ExtInfo": ext_info,
-            "NeedAntiFake": "true",
+            **_MORE[event],
         }
         push = compose_push(
             fields,

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import click
 
 from scanhook.bench.figures import Reckoning, peak_rate, reckon
 from scanhook.bench.load import LINES_MAX
-from scanhook.bench.plan import Plan
+from scanhook.bench.plan import REGION, SCAN, VISIT, Plan, Taken, Told
 from scanhook.cli.bench_house import Site, Tell, bench_house, check_room, room_bytes, site_of
 from scanhook.cli.bench_machine import Moment
-from scanhook.cli.bench_report import Order, Report, Spent, show
+from scanhook.cli.bench_report import show
+from scanhook.cli.bench_result import Order, Report, Spent
 from scanhook.cli.bench_sending import Sender, Sent, sending
 from scanhook.cli.bench_service import Running, free_port, running
 from scanhook.cli.common import json_option, storage_of
 from scanhook.cli.progress import IMPORT_STEPS, progress_bar
 from scanhook.errors import Refused
-from scanhook.message import CodeResult
+from scanhook.journal import JournalStore
 from scanhook.settings import CONFIG_VARIABLE, House, find_config, load_settings
 from scanhook.wire.service import keyring
 
@@ -58,6 +61,16 @@ def _house_or_none(_context: click.Context, _parameter: click.Parameter, value: 
     return load_settings(path) if named or path.exists() else None
 
 
+class _Number(click.FloatRange):
+    """A number in a range; `nan` is none, and would be in every range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
+
+
 @click.command()
 @click.option(
     "--config",
@@ -67,17 +80,18 @@ def _house_or_none(_context: click.Context, _parameter: click.Parameter, value: 
     callback=_house_or_none,
     help="The settings file; else $SCANHOOK_CONFIG, else ./scanhook.toml, else every setting's default.",
 )
-@click.option("--seconds", type=click.FloatRange(0.1, 120), default=10, show_default=True, help="How long it measures.")
+@click.option("--seconds", type=_Number(0.1, 120), default=10, show_default=True, help="How long it measures.")
 @click.option("--connections", type=click.IntRange(1, LINES_MAX), default=32, show_default=True, help="To the service.")
 @click.option(
     "--rate",
-    type=click.FloatRange(1, 20_000),
-    help="Scans a second, each due at its moment, whatever became of others.",
+    type=_Number(1, 20_000),
+    help="Pushes a second, each due at its moment, whatever became of others.",
 )
 @click.option(
     "--codes", type=click.IntRange(10, 100_000_000), default=100_000, show_default=True, help="In the registry."
 )
 @click.option("--one-code", is_flag=True, help="Everybody scans the same code, as in a television show.")
+@click.option("--events", is_flag=True, help="With every scan the two events that WeChat pushes beside it.")
 @click.option("--workers", type=click.IntRange(1, 64), help="Instead of `workers` in [service].")
 @click.option(
     "--storage",
@@ -98,6 +112,7 @@ def bench(
     storage: str,
     *,
     one_code: bool,
+    events: bool,
     as_json: bool,
 ) -> None:
     """Measure what this machine answers with your settings, and check every answer.
@@ -105,21 +120,21 @@ def bench(
     It makes a house of its own on the storage's disk, with its own codes, runs the service of it on a free port, scans,
     stops it, and looks for every answered scan in its journal. Your own house is not touched, and nothing stays.
 
-    Without --rate each connection sends its next scan as soon as it has an answer: that finds what the machine can do.
-    With --rate scans come at fixed moments, as consumers do, and latency counts from there. A scan that gets no verdict
+    Without --rate each connection sends its next push as soon as it has an answer: that finds what the machine can do.
+    With --rate pushes come at fixed moments, as consumers do, and latency counts from there. A push that is not served
     then, or a machine that does not keep up, is a failure: exit code 1.
     """
-    order = Order(seconds=seconds, connections=connections, rate=rate, codes=codes, one_code=one_code)
+    order = Order(seconds=seconds, connections=connections, rate=rate, codes=codes, one_code=one_code, events=events)
     if rate and rate * seconds > _PUSHES_MAX:
-        raise click.UsageError(f"that is more than {_PUSHES_MAX:,} scans: ask for a lower --rate or fewer --seconds")
-    site = site_of(house, storage=_read(storage), workers=workers)
-    check_room(site, codes=codes, seconds=seconds)
-    for name in [name for name in os.environ if name.upper().startswith("SCANHOOK_")]:
-        del os.environ[name]  # the settings of the real house must not reach this one
-    if not as_json:
-        click.echo(_promise(site, order), err=True)
-    with _stopping(), progress_bar(_STEPS, quiet=as_json or not sys.stderr.isatty()) as tell:
-        report = _measure(site, order, tell)
+        raise click.UsageError(f"that is more than {_PUSHES_MAX:,} pushes: ask for a lower --rate or fewer --seconds")
+    with _stopping():
+        site = site_of(house, storage=_read(storage), workers=workers)
+        check_room(site, codes=codes, seconds=seconds)
+        for name in [name for name in os.environ if name.upper().startswith("SCANHOOK_")]:
+            del os.environ[name]  # the settings of the real house must not reach this one
+        if not as_json:
+            click.echo(_promise(site, order), err=True)
+        report = _measured(site, order, as_json=as_json)
     show(report, as_json=as_json)
     if not report.good:
         context.exit(1)
@@ -129,7 +144,7 @@ def bench(
 def _stopping() -> Iterator[None]:
     """Let everything be cleaned up when we are told to end: the exit code is a shell's, 128 and the signal.
 
-    A shell lets what runs in the background ignore Ctrl-C, and we do not.
+    A shell lets what runs in the background ignore Ctrl-C, and we do not. `nohup` is heeded.
     """
     terminal = sys.stderr.isatty()
 
@@ -141,7 +156,8 @@ def _stopping() -> Iterator[None]:
         sys.exit(128 + number)
 
     for number in _STOPS:
-        signal.signal(number, stop)
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, stop)
     try:
         yield
     except SystemExit:
@@ -161,8 +177,14 @@ def _promise(site: Site, order: Order) -> str:
     )
 
 
+def _measured(site: Site, order: Order, *, as_json: bool) -> Report:
+    with progress_bar(_STEPS, quiet=as_json or not sys.stderr.isatty()) as tell:
+        return _measure(site, order, tell)
+
+
 def _measure(site: Site, order: Order, tell: Tell) -> Report:
-    plan, port = Plan(codes=order.codes, one_code=order.one_code, seed=_SEED), free_port()
+    plan = Plan(codes=order.codes, one_code=order.one_code, seed=_SEED, events=order.events)
+    port = free_port()
     with bench_house(site, plan, bind=f"127.0.0.1:{port}", tell=tell) as house:
         keys = keyring(next(iter(house.settings.accounts.values())))
         with sending(plan, keys, port=port, connections=order.connections, tell=tell) as sender:
@@ -198,15 +220,27 @@ def _load(sender: Sender, service: Running, order: Order, warm: Sent) -> tuple[S
     return sent, spent
 
 
-def _compare(house: House, plan: Plan, order: list[int], answers: list[CodeResult | str | None]) -> Reckoning:
+def _compare(house: House, plan: Plan, order: list[int], answers: list[Told | str | None]) -> Reckoning:
     with storage_of(house) as storage:
         return reckon(
             order,
             answers,
-            ((entry.person, entry.code_result) for entry in storage.journal.entries()),
-            expected=lambda number: plan.scan(number)[1],
-            person=lambda number: storage.pepper.person(plan.person(number)),
+            _kept(storage.journal),
+            expected=lambda number: plan.told(number)[1],
+            known_by=lambda number: (plan.event(number), storage.pepper.person(plan.person(number))),
         )
+
+
+def _kept(journal: JournalStore) -> Iterator[tuple[Hashable, Told | None]]:
+    """Yield what the journal holds: each push by its event and its person, and what it was told."""
+    for entry in journal.entries():
+        yield (SCAN, entry.person), entry.code_result
+    for event in (VISIT, REGION):
+        after, more = 0, True
+        while more:
+            page = journal.events(event, after=after)
+            yield from (((event, kept.person), Taken.SUCCESS) for kept in page.events)
+            after, more = page.looked, page.more
 
 
 def _read(storage: str) -> str:

@@ -17,11 +17,10 @@ from scanhook.bench.check import CheckTask
 from scanhook.bench.hands import Equipment, Hands
 from scanhook.bench.load import Load, Run
 from scanhook.bench.making import MakeTask
-from scanhook.bench.plan import Plan
+from scanhook.bench.plan import Plan, Told
 from scanhook.cli.bench_house import Tell
 from scanhook.envelope import Keyring
 from scanhook.errors import Refused
-from scanhook.message import CodeResult
 from scanhook.registry.crew import Crew, cores, python_path
 from scanhook.wire.callback import CALLBACK_PATH
 
@@ -43,7 +42,7 @@ _SERVE = (
 class Made:
     """Pushes that are ready to be sent.
 
-    :param order: the numbers of their scans.
+    :param order: their numbers.
     """
 
     order: Sequence[int] = field(repr=False)
@@ -54,7 +53,7 @@ class Made:
 class Sent:
     """A load that came to its end.
 
-    :param order: the numbers of the scans, as their pushes were sent.
+    :param order: the numbers of the pushes, as they were sent.
     """
 
     order: Sequence[int] = field(repr=False)
@@ -62,7 +61,7 @@ class Sent:
 
 
 class Sender:
-    """Everything that one bench sends; every scan is made once.
+    """Everything that one bench sends; every push is made once.
 
     :param tell: is told how far the work is.
     """
@@ -78,7 +77,7 @@ class Sender:
         self._made = numbers.stop
         now, done = int(time.time()), 0
         requests = [b""] * len(numbers)
-        for first, made in self._crew.run(MakeTask(scans=piece, now=now) for _, piece in _pieces(numbers)):
+        for first, made in self._crew.run(MakeTask(pushes=piece, now=now) for _, piece in _pieces(numbers)):
             place = first - numbers.start
             requests[place : place + len(made)] = made
             done += len(made)
@@ -94,13 +93,13 @@ class Sender:
         run = _apart(load, partial(self._tell_time, step, seconds))
         return Sent(order=made.order[: len(run.statuses)], run=run)
 
-    def check(self, loads: Sequence[Sent]) -> list[list[CodeResult | str | None]]:
+    def check(self, loads: Sequence[Sent]) -> list[list[Told | str | None]]:
         """Open the answers to some loads.
 
-        :returns: for each load and each push its verdict; a sentence where an answer came that is none; ``None`` where
-            none came.
+        :returns: for each load and each push what it was told; a sentence where an answer came that is none; ``None``
+            where none came.
         """
-        answers: list[list[CodeResult | str | None]] = [[None] * len(sent.order) for sent in loads]
+        answers: list[list[Told | str | None]] = [[None] * len(sent.order) for sent in loads]
         places = [
             (load, place)
             for load, sent in enumerate(loads)
@@ -149,6 +148,7 @@ def _apart(load: Load, running: Callable[[float], None]) -> Run:
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": python_path()},
+            process_group=0,  # Ctrl-C is for us, who decide: it may come before that process could know it
         )
     try:
         with ours:

@@ -9,7 +9,6 @@ loses its parent, however that was killed, finds its line cut and ends.
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -141,6 +140,7 @@ class Crew(Generic[Result]):
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 env={**os.environ, "PYTHONPATH": python_path()},
+                process_group=0,  # Ctrl-C is for us, who decide: it may come before a helper could know that
             )
         self._say(ours, (self._make, self._setup, number))
 
@@ -196,7 +196,6 @@ def serve(descriptor: int) -> None:
 
     :param descriptor: of the line to the main process.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the main process decides
     with suppress(OSError):
         os.nice(max(_NICE - os.nice(0), 0))
     with Connection(descriptor) as line, suppress(EOFError, ConnectionError):

@@ -41,7 +41,7 @@ def reckoned(
         answers,
         [(b"person %d" % who, verdict) for who, verdict in rows],
         expected=lambda _: REAL,
-        person=lambda number: b"person %d" % number,
+        known_by=lambda number: b"person %d" % number,
     )
     return {
         name: value

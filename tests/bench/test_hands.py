@@ -12,14 +12,14 @@ from scanhook.bench.hands import Equipment, Hands
 from scanhook.bench.making import MakeTask
 from scanhook.bench.plan import Plan
 from scanhook.envelope import Format, Keyring, Mode, PushQuery, open_push
-from scanhook.message import CodeResult, ScanProductCallback, decode
+from scanhook.message import CodeResult, PageVisit, ProductEvent, ScanProductCallback, ScanRegion, decode
 from scanhook.reply import ScanProductReply, compose, seal
 
 AT = 1795312800
 PLAN = Plan(codes=20, one_code=False, seed=6)
 PATH = "/wechat/callback"
-NUMBER = next(number for number in range(100) if PLAN.scan(number)[1] is CodeResult.NOT_ACTIVE)
-EXT_INFO = PLAN.scan(NUMBER)[0]
+NUMBER = next(number for number in range(100) if PLAN.told(number)[1] is CodeResult.NOT_ACTIVE)
+EXT_INFO = PLAN.told(NUMBER)[0]
 
 
 def hands(keys: Keyring) -> Hands:
@@ -55,7 +55,7 @@ def answer(keys: Keyring, *, token: str = "AAAAA", sealed: bool = True, **change
 @pytest.mark.parametrize("mode", list(Mode))
 def test_a_push_is_one_that_the_service_takes(keys: Keyring, mode: Mode) -> None:
     keys = replace(keys, mode=mode)
-    first, requests = hands(keys)(MakeTask(scans=range(7, 10), now=AT))
+    first, requests = hands(keys)(MakeTask(pushes=range(7, 10), now=AT))
     head, _, body = requests[1].partition(b"\r\n\r\n")
     target, *headers = head.decode().split("\r\n")
     query = target.removeprefix("POST /wechat/callback?").removesuffix(" HTTP/1.1")
@@ -66,8 +66,26 @@ def test_a_push_is_one_that_the_service_takes(keys: Keyring, mode: Mode) -> None
     push = open_push(PushQuery.from_query_string(query.encode()), body, keys=keys, now=AT, window_s=300)
     event = decode(push.document)
     assert isinstance(event, ScanProductCallback)
-    assert (event.key_standard, event.key_str, event.ext_info) == ("qrcode", "bench-item", PLAN.scan(8)[0])
+    assert (event.key_standard, event.key_str, event.ext_info) == ("qrcode", "bench-item", PLAN.told(8)[0])
     assert (event.to_user_name, event.from_user_name) == (keys.original_id, "oBench0000000000000000000008")
+
+
+@pytest.mark.parametrize(("number", "event"), [(6, PageVisit), (8, ScanRegion)])
+def test_an_event_is_one_that_the_service_takes(keys: Keyring, number: int, event: type[ProductEvent]) -> None:
+    plan = replace(PLAN, events=True)
+    work = Hands.hired(Equipment.of(keys, plan, PATH), 0)
+    _, (request,) = work(MakeTask(pushes=range(number, number + 1), now=AT))
+    head, _, body = request.partition(b"\r\n\r\n")
+    query = head.split(b" ")[1].partition(b"?")[2]
+
+    found = decode(open_push(PushQuery.from_query_string(query), body, keys=keys, now=AT, window_s=300).document)
+
+    assert isinstance(found, event)
+    assert (found.ext_info, found.from_user_name) == (plan.told(number)[0], plan.person(number))
+    assert work(CheckTask(start=0, answers=[(number, b"success"), (number, b"")])) == (
+        0,
+        ["success", "an event that asks for nothing was told more than `success`"],
+    )
 
 
 def checked(keys: Keyring, body: bytes) -> CodeResult | str:

@@ -22,7 +22,7 @@ def test_every_tenth_code_is_printed_and_not_activated() -> None:
 def test_every_verdict_occurs_and_is_what_the_code_file_says() -> None:
     states = {line.split(",")[2]: line.split(",")[3] for line in PLAN.code_file()}
     expected = {"active": CodeResult.REAL, "inactive": CodeResult.NOT_ACTIVE, None: CodeResult.FAKE}
-    scans = [PLAN.scan(number) for number in range(1000)]
+    scans = [PLAN.told(number) for number in range(1000)]
 
     assert [verdict for _, verdict in scans] == [expected[states.get(ext_info)] for ext_info, _ in scans]
     counts = Counter(verdict for _, verdict in scans)
@@ -33,7 +33,7 @@ def test_every_verdict_occurs_and_is_what_the_code_file_says() -> None:
 def test_one_code_is_scanned_by_everybody() -> None:
     plan = Plan(codes=200, one_code=True, seed=6)
 
-    assert {plan.scan(number) for number in range(50)} == {("BENCH0000000001", CodeResult.REAL)}
+    assert {plan.told(number) for number in range(50)} == {("BENCH0000000001", CodeResult.REAL)}
     assert len({plan.person(number) for number in range(50)}) == 50
 
 
@@ -54,9 +54,23 @@ def test_every_scan_is_sent_and_some_come_again_after_they_came_first() -> None:
 def test_two_processes_make_the_same_plan() -> None:
     again = Plan(codes=200, one_code=False, seed=6)
 
-    assert [again.scan(number) for number in range(50)] == [PLAN.scan(number) for number in range(50)]
+    assert [again.told(number) for number in range(50)] == [PLAN.told(number) for number in range(50)]
     assert again.order(range(500)) == PLAN.order(range(500))
     assert Plan(codes=200, one_code=False, seed=7).order(range(500)) != PLAN.order(range(500))
+
+
+def test_with_a_scan_come_that_the_page_was_opened_and_where_it_was() -> None:
+    plan = Plan(codes=200, one_code=False, seed=6, events=True)
+    scan = PLAN.told(1)
+
+    assert [plan.event(number) for number in range(3, 6)] == [
+        "user_scan_product",
+        "scan_product_callback",
+        "user_scan_product_async",
+    ]
+    assert [plan.told(number) for number in range(3, 6)] == [(scan[0], "success"), scan, (scan[0], "success")]
+    assert {plan.person(number) for number in range(3, 6)} == {PLAN.person(1)}
+    assert {PLAN.event(number) for number in range(9)} == {"scan_product_callback"}
 
 
 def test_too_few_codes_for_every_verdict_are_no_plan() -> None:

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +20,7 @@ from scanhook import create_app
 from scanhook.cli import bench as bench_module
 from scanhook.cli import bench_sending
 from scanhook.cli.bench_service import Running
+from scanhook.journal import EventPage
 from scanhook.journal.sqlite import SqliteJournal
 from scanhook.settings import House
 from tests.cli.conftest import run, run_json
@@ -75,7 +77,7 @@ def test_scans_are_sent_answered_stored_and_checked_and_the_house_is_not_touched
     assert (checked["lost"], checked["doubled"], checked["wrong"]) == (0, 0, 0)
     assert checked["answered"] == checked["sent"] == checked["stored"] + checked["repeats"] > 20
     assert sum(found["answers"].values()) > 0
-    assert found["scans_per_commit"] > 0
+    assert found["pushes_per_commit"] > 0
     assert (found["refused"], set(found["errors"].values())) == (0, {0})
     assert files_of(shop) == before
 
@@ -91,8 +93,61 @@ def test_a_scan_that_is_answered_and_not_stored_is_found_out(monkeypatch: pytest
     assert "A promise was broken." in said
 
 
-def test_more_scans_than_can_be_kept_are_refused() -> None:
-    assert "more than 300,000 scans" in run("bench", "--rate", "20000", "--seconds", "60", code=2).stderr
+@pytest.mark.usefixtures("small")
+def test_with_every_scan_come_the_events_that_belong_to_it(shop: House) -> None:
+    found = run_json("bench", *TINY, "--events", "--rate", "150")
+
+    assert found["good"] is True
+    told = found["answers"]
+    verdicts = told["real"] + told["fake"] + told["not_active"]
+    assert verdicts + told["success"] == 30
+    assert 9 <= verdicts <= 12  # some pushes are repeats
+    checked = found["checked"]
+    assert (checked["lost"], checked["doubled"], checked["wrong"]) == (0, 0, 0)
+    assert checked["answered"] == checked["sent"] == checked["stored"] + checked["repeats"]
+    assert found["scans_per_s"] < found["pushes_per_s"] <= 150
+
+
+@pytest.mark.usefixtures("small")
+def test_an_event_that_is_answered_and_not_stored_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = SqliteJournal.events
+
+    def all_but_one(journal: SqliteJournal, event: str, *, after: int) -> EventPage:
+        page = events(journal, event, after=after)
+        return replace(page, events=page.events[event == "user_scan_product" :])
+
+    monkeypatch.setattr(SqliteJournal, "events", all_but_one)
+
+    said = run("bench", *TINY, "--events", "--rate", "100", code=1).stdout
+
+    assert "lost 1  doubled 0  wrong verdicts 0" in said
+
+
+@pytest.mark.parametrize("option", ["--rate", "--seconds"])
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "soon", "0"])
+def test_only_a_number_that_can_be_measured_is_taken(option: str, value: str) -> None:
+    said = run("bench", option, value, code=2).stderr
+
+    assert f"Invalid value for '{option}': " in said
+    assert value in said
+
+
+@pytest.mark.usefixtures("small")
+def test_nohup_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    warm_up = bench_module._warm_up
+
+    def hung_up(*given: Any) -> Any:
+        signal.raise_signal(signal.SIGHUP)
+        return warm_up(*given)
+
+    monkeypatch.setattr(bench_module, "_warm_up", hung_up)
+
+    assert run_json("bench", *TINY)["good"] is True
+
+
+def test_more_pushes_than_can_be_kept_are_refused() -> None:
+    assert "more than 300,000 pushes" in run("bench", "--rate", "20000", "--seconds", "60", code=2).stderr
 
 
 def test_a_house_that_is_named_must_be_there(tmp_path: Path) -> None:
@@ -161,7 +216,7 @@ def test_a_real_service_is_measured(shop: House, tmp_path: Path) -> None:
     assert found["answers"]["fake"] == found["answers"]["not_active"] == 0
     assert found["processor_us"]["service"] > 50
     assert found["worker_bytes"] > 10_000_000
-    assert found["scans_per_commit"] > 0
+    assert found["pushes_per_commit"] > 0
     assert files_of(shop) == before
 
 

@@ -130,7 +130,7 @@ def test_the_house_has_codes_of_every_kind_and_nothing_stays_of_it(house: House)
         with storage_of(made) as storage:
             ((active, issued),) = [storage.registry.batches(product) for product in storage.registry.products()]
             assert {(batch.name, batch.positions) for batch in (active, issued)} == {("active", 18), ("issued", 2)}
-            for ext_info, verdict in map(PLAN.scan, range(50)):
+            for ext_info, verdict in map(PLAN.told, range(50)):
                 found = storage.registry.look_up("main", "qrcode", "bench-item", ext_info).code
                 assert (found is None) is (verdict is CodeResult.FAKE)
 

@@ -8,9 +8,11 @@ import pytest
 
 from scanhook.bench.figures import Reckoning
 from scanhook.bench.load import LOST_LINE, OVERDUE, Run
-from scanhook.cli import bench_report, common
+from scanhook.bench.plan import Taken
+from scanhook.cli import bench_report, bench_result, common
 from scanhook.cli.bench_house import site_of
-from scanhook.cli.bench_report import Order, Report, Spent, show
+from scanhook.cli.bench_report import show
+from scanhook.cli.bench_result import Order, Report, Spent
 from scanhook.message import CodeResult
 
 REAL, FAKE, NOT_ACTIVE = CodeResult.REAL, CodeResult.FAKE, CodeResult.NOT_ACTIVE
@@ -21,7 +23,8 @@ CLEAN = Reckoning(sent=1100, repeats=20, answered=1096, stored=1078, lost=0, dou
 def _width(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(common.console, "_width", 80)
     monkeypatch.setattr(common.console, "_height", 40)
-    monkeypatch.setattr(bench_report, "cores", lambda: 2)
+    for module in (bench_report, bench_result):
+        monkeypatch.setattr(module, "cores", lambda: 2)
 
 
 def flat(said: str) -> str:
@@ -75,9 +78,9 @@ def test_one_table_of_80_columns_says_everything(report: Report, capsys: pytest.
         "check",
     ]
     for words in (
-        "open loop at 500 scans/s, 32 connections, 2.0 s",
+        "open loop at 500 scans/s, up to 40 connections, 2.0 s",
         "2 workers, SQLite, safe mode, codes: 100,000",
-        " 497 ",
+        " 494 ",
         "p50 497.0  p90 895.0  p99 985.0  p99.9 994.0  max 994.0",
         "real 800  fake 94  not_active 100",
         "13 of 1,007 due, a 503 counts",
@@ -88,14 +91,14 @@ def test_one_table_of_80_columns_says_everything(report: Report, capsys: pytest.
         "sent 1,100  of them repeats 20",
         "answered 1,096  stored 1,078",
         "lost 0  doubled 0  wrong verdicts 0",
-        "13 of 1,007 scans got no verdict (a 503 is none) and have no latency: ",
+        "13 of 1,007 scans were not served (a 503 serves nobody) and have no latency: ",
         "the percentiles are of the others only, and with --rate that is a failure.",
         "Latency counts from the moment at which a scan was due.",
         "Who scanned shared the 2 processors with the service.",
         "unsent: due, and could not leave: no connection was free, or the service was gone.",
         "line cut: the service closed the connection before it had answered",
-        "sent: all pushes, the warm-up's too; of them repeats: the same push once more",
-        "scans/commit: so many scans were brought to the disk at once. generator: the process that sends",
+        "check: of all pushes, the warm-up's too; of them repeats: the same push once more",
+        "scans/commit: so many scans were brought to the disk at once. generator: the process that sends them.",
     ):
         assert flat(words) in flat(said)
 
@@ -103,15 +106,15 @@ def test_one_table_of_80_columns_says_everything(report: Report, capsys: pytest.
 def test_the_same_for_programs(report: Report, capsys: pytest.CaptureFixture[str]) -> None:
     said = bench_report._as_json(report)
 
-    assert said["scans_per_s"] == 497.0
+    assert said["scans_per_s"] == said["pushes_per_s"] == 493.5
     assert said["latency_ms"] == {"p50": 497.0, "p90": 895.0, "p99": 985.0, "p999": 994.0, "highest": 994.0}
     assert said["answers"] == {"real": 800, "fake": 94, "not_active": 100}
     assert (said["due"], said["not_served"]) == (1007, 13)
-    assert str(said["note"]).startswith("13 of 1,007 scans got no verdict")
+    assert str(said["note"]).startswith("13 of 1,007 scans were not served")
     assert said["refused"] == 2
     assert said["errors"] == {"other_status": 1, "line_cut": 2, "no_answer_in_time": 1, "unsent": 7}
     assert said["processor_us"] == {"service": 250.0, "generator": 50.0}
-    assert said["scans_per_commit"] == 9.9
+    assert said["pushes_per_commit"] == 9.9
     assert said["checked"] == {
         "sent": 1100,
         "repeats": 20,
@@ -195,10 +198,15 @@ def test_a_run_without_an_answer_is_not_good(report: Report, capsys: pytest.Capt
         ({}, {"rate": None, "connections": 1}, "closed loop, 1 connection, 2.0 s"),
         ({}, {"one_code": True}, "safe mode, one code of 100,000"),
         ({"used_up": True}, {"rate": None}, "came to their end before the time"),
+        ({"lines": 32}, {}, "open loop at 500 scans/s, 32 connections"),
+        ({}, {"events": True}, "open loop at 500 pushes/s"),
+        ({}, {"events": True}, "codes: 100,000, with every scan two other events"),
+        ({}, {"events": True}, "moment at which a push was due"),
+        ({}, {"events": True}, "13 of 1,007 pushes were not served"),
     ],
 )
 def test_the_words_say_how_it_was_measured(
-    report: Report, run: dict[str, bool], order: dict[str, object], words: str, capsys: pytest.CaptureFixture[str]
+    report: Report, run: dict[str, object], order: dict[str, object], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     changed = replace(report.order, **order)  # type: ignore[arg-type]  # what the table above says
 
@@ -237,16 +245,62 @@ def test_a_rate_that_was_not_kept_is_a_failure(
 
 
 @pytest.mark.parametrize(("others", "told"), [(1.62, True), (0.3, True), (0.2, False), (None, False)])
+@pytest.mark.parametrize(("rate", "end"), [(None, "it does more"), (500.0, "it answers sooner")])
 def test_a_machine_that_others_kept_busy_is_told_of(
-    report: Report, others: float | None, capsys: pytest.CaptureFixture[str], *, told: bool
+    report: Report,
+    rate: float | None,
+    end: str,
+    others: float | None,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    told: bool,
 ) -> None:
-    report = replace(report, spent=replace(report.spent, others=others))
+    report = replace(served(report, rate=rate), spent=replace(report.spent, others=others))
 
     show(report, as_json=False)
 
-    sentence = f"Other programs used {others or 0:.1f} of 2 processors: take this as a lower bound."
+    sentence = f"Other programs used {others or 0:.1f} of 2 processors: without them {end} than this."
     assert (sentence in flat(capsys.readouterr().out)) is told
     assert bench_report._as_json(report)["other_programs_processors"] == others
+
+
+def test_pushes_are_told_apart_from_scans(report: Report, capsys: pytest.CaptureFixture[str]) -> None:
+    report = served(report, events=True)
+    report = replace(report, answers=[*[REAL] * 300, *[Taken.SUCCESS] * 600, *[NOT_ACTIVE] * 100])
+
+    show(report, as_json=False)
+
+    said = flat(capsys.readouterr().out)
+    for words in (
+        "pushes/s │ 500 ",
+        "scans/s │ 200 ",
+        "answers │ real 300 fake 0 not_active 100 success 600",
+        "processor/push │ service",
+        "pushes/commit │ 10.0",
+    ):
+        assert words in said
+    assert bench_report._as_json(report)["scans_per_s"] == 200.0
+
+
+@pytest.mark.parametrize(
+    ("rate", "commits", "told"), [(500.0, 900, True), (500.0, 400, False), (None, 900, False), (500.0, 0, False)]
+)
+def test_where_nobody_shares_the_disk_it_is_said_why_a_scan_costs_more(
+    report: Report, rate: float | None, commits: int, capsys: pytest.CaptureFixture[str], *, told: bool
+) -> None:
+    report = replace(served(report, rate=rate), spent=replace(report.spent, commits=commits))
+
+    show(report, as_json=False)
+
+    assert ("hardly a scan shares its wait for the disk" in flat(capsys.readouterr().out)) is told
+
+
+def test_a_rate_counts_from_the_first_push_that_is_due_to_the_one_that_would_come_next(report: Report) -> None:
+    run = replace(report.run, due=array("d", [0.0]), ended=array("d", [0.005]), statuses=array("H", [200]))
+    report = replace(report, run=replace(run, seconds=0.005, unsent=0), answers=[REAL])
+
+    assert replace(report, order=replace(report.order, rate=1.0)).scans_per_s == 1.0
+    assert replace(report, order=replace(report.order, rate=None)).scans_per_s == 200.0
 
 
 def test_latencies_of_seconds_stay_on_one_line(report: Report, capsys: pytest.CaptureFixture[str]) -> None:
