@@ -5,6 +5,7 @@
     python -m tests.bench.service --workers 2 --spread                # a PostgreSQL server of its own, with fsync
     python -m tests.bench.service sqlite --workers 2 --one-code
     python -m tests.bench.service sqlite --workers 2 --events         # a page visit and a region with every scan
+    python -m tests.bench.service sqlite --codes 1000000              # how large the registry is
     python -m tests.bench.service postgresql://scanhook@db/bench      # an empty database, elsewhere
 """
 
@@ -89,28 +90,28 @@ def main(
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scanhook-bench-")))
         url = stack.enter_context(_own_server()) if storage == OWN else storage
-        house = _house(home, "" if url == SQLITE else url, codes, connections)
+        house = make_bench_house(home, "" if url == SQLITE else url, codes, connections)
         keys = keyring(house.settings.accounts["main"])
         service = stack.enter_context(serving(house, home, workers=workers))
         kinds = (VISIT, SCAN, REGION) if events else (SCAN,)
-        _write_pushes(home / "pushes", keys, count=seconds * 10_000, codes=codes if spread else 1, kinds=kinds)
+        write_pushes(home / "pushes", keys, count=seconds * 10_000, codes=codes if spread else 1, kinds=kinds)
         time.sleep(1.0)  # the workers are up before it begins
-        before = _cpu_s(service.process.pid, group=True), _server_cpu_s(house)
-        sent, took_us, refused, failed, p50, p99 = _run_wrk(home, service.port, seconds=seconds, lines=lines)
-        used = _cpu_s(service.process.pid, group=True) - before[0], _server_cpu_s(house) - before[1]
-        answered, stored = sent - refused, _stored(house)
+        before = cpu_s(service.process.pid, group=True), _server_cpu_s(house)
+        sent, took_us, refused, failed, p50, p99 = run_wrk(home, service.port, seconds=seconds, lines=lines)
+        used = cpu_s(service.process.pid, group=True) - before[0], _server_cpu_s(house) - before[1]
+        answered, found = sent - refused, stored(house)
         reasons = Counter(re.findall(r'status=503 why="([^"]*)"', service.log()))
     click.echo(
         f"{url.partition(':')[0]:10} {workers} workers, {'spread' if spread else 'one code'}"
         f"{', a third of it scans' if events else ''}: "
         f"{answered / took_us * 1e6:.0f} pushes/s, p50 {p50 / 1e3:.1f} ms, p99 {p99 / 1e3:.1f} ms, "
         f"CPU a push: service {used[0] / sent * 1e6:.0f} us, server {used[1] / sent * 1e6:.0f} us; "
-        f"answered {answered}, refused {refused}, broken lines {failed}, stored {stored}"
+        f"answered {answered}, refused {refused}, broken lines {failed}, stored {found}"
     )
     for why, count in reasons.items():
         click.echo(f"  {count} times: {why}")
-    if stored < answered:
-        raise click.ClickException(f"{answered - stored} answered pushes are not in the journal")
+    if found < answered:
+        raise click.ClickException(f"{answered - found} answered pushes are not in the journal")
 
 
 @contextmanager
@@ -120,7 +121,7 @@ def _own_server() -> Iterator[str]:
         yield server.url("bench")
 
 
-def _house(home: Path, url: str, codes: int, connections: int = CONNECTIONS) -> House:
+def make_bench_house(home: Path, url: str, codes: int, connections: int = CONNECTIONS) -> House:
     path = make_house(home / "house", NewHouse(app_id=APP_ID, original_id=ORIGINAL_ID))
     if url:
         there = f'"{url}"\nconnections = {connections}'
@@ -131,29 +132,29 @@ def _house(home: Path, url: str, codes: int, connections: int = CONNECTIONS) -> 
     file = home / "codes.csv"
     with file.open("w", encoding="utf-8") as lines:
         lines.write("keystandard,keystr,extinfo,status,batch\n")
-        lines.writelines(f"qrcode,moment-frame,{_code(number)},active,autumn\n" for number in range(codes))
+        lines.writelines(f"qrcode,moment-frame,{code(number)},active,autumn\n" for number in range(codes))
     with storage_of(house) as storage:
         import_codes(storage.registry, file, pepper=storage.pepper, account="main")
     return house
 
 
-def _code(number: int) -> str:
+def code(number: int) -> str:
     return f"{number * 2_654_435_761 % 2**32:08X}{number:08X}"
 
 
-def _write_pushes(path: Path, keys: Keyring, *, count: int, codes: int, kinds: Sequence[dict[str, Any]]) -> None:
+def write_pushes(path: Path, keys: Keyring, *, count: int, codes: int, kinds: Sequence[dict[str, Any]]) -> None:
     now, chance = int(time.time()), random.Random()
     with path.open("wb") as file:
         for number in range(count // len(kinds)):
             # A person scans the same code again another second: each push is one of its own.
             person, at = f"oPerson{number % PERSONS:020}", now - number // PERSONS
-            code = _code(chance.randrange(codes))
+            scanned = code(chance.randrange(codes))
             for kind in kinds:
-                push = scan_push(code, keys=keys, FromUserName=person, CreateTime=at, **kind)
+                push = scan_push(scanned, keys=keys, FromUserName=person, CreateTime=at, **kind)
                 file.write(b"/wechat/callback?%s\t%s\n" % (push.query.encode(), push.body.replace(b"\n", b"")))
 
 
-def _run_wrk(home: Path, port: int, *, seconds: int, lines: int) -> tuple[int, ...]:
+def run_wrk(home: Path, port: int, *, seconds: int, lines: int) -> tuple[int, ...]:
     script = home / "push.lua"
     script.write_text(_SCRIPT, encoding="utf-8")
     command = ["wrk", "-t1", f"-c{lines}", f"-d{seconds}s", "--timeout", "10s", "-s", str(script)]
@@ -170,7 +171,7 @@ def _run_wrk(home: Path, port: int, *, seconds: int, lines: int) -> tuple[int, .
     return tuple(int(figure) for figure in found[1].split())
 
 
-def _cpu_s(pid: int, *, group: bool) -> float:
+def cpu_s(pid: int, *, group: bool) -> float:
     """Add up what the processes of a group, or a process and its children, have used of the processors."""
     ticks = 0
     for stat in Path("/proc").glob("[0-9]*/stat"):
@@ -198,10 +199,10 @@ def _server_cpu_s(house: House) -> float:
             parent = int(Path(f"/proc/{backend}/stat").read_text().rpartition(")")[2].split()[1])
         except OSError:
             return 0.0  # it runs elsewhere
-        return _cpu_s(parent, group=False)
+        return cpu_s(parent, group=False)
 
 
-def _stored(house: House) -> int:
+def stored(house: House) -> int:
     statement = "SELECT (SELECT count(*) FROM scans WHERE reason <> 'undecided') + (SELECT count(*) FROM events)"
     url = house.settings.storage.url.get_secret_value()
     if url.startswith("sqlite"):
