@@ -7,6 +7,7 @@ database when the WAL is reset), and it is twice as fast from Python.
 from __future__ import annotations
 
 import errno
+import shutil
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ BUSY_WAIT_S = 1.2
 """For the other threads of this process, and again for other processes: together within the 3 s of a scan."""
 _BUSY_SLEEP_S = 0.0002
 _SYNCHRONOUS_FULL = 2
+_FULL_BYTES = 1 << 20
 
 
 def rows_of(connection: apsw.Connection, statement: str, bindings: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
@@ -72,9 +74,18 @@ def wording(path: Path) -> Iterator[None]:
 def worded(path: Path, error: apsw.Error | OSError) -> StorageError:
     """Return what :func:`wording` raises."""
     if isinstance(error, apsw.Error):
-        return StorageError(f"{path}: {_REMEDIES.get(type(error), str(error))}")
+        # Where a file is mapped into memory, SQLite calls a full disk an error of the disk.
+        kind = apsw.FullError if isinstance(error, apsw.IOError) and _is_full(path) else type(error)
+        return StorageError(f"{path}: {_REMEDIES.get(kind, str(error))}")
     named = error.filename if isinstance(error.filename, str) else str(path)
     return StorageError(f"{named}: {error.strerror}{_SYSTEM_REMEDIES.get(error.errno or 0, '')}")
+
+
+def _is_full(path: Path) -> bool:
+    try:
+        return shutil.disk_usage(path.parent).free < _FULL_BYTES
+    except OSError:
+        return False
 
 
 def open_file(path: Path) -> SqliteConnection:

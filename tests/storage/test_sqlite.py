@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import shutil
 import stat
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import apsw
 import pytest
@@ -459,3 +461,20 @@ def test_what_a_parent_opened_a_child_can_use(path: Path, pepper: Pepper) -> Non
     assert kept(opened) == {"parent before", "child", "parent after"}
     assert opened.connection.pragma("integrity_check") == "ok"
     opened.close()
+
+
+@pytest.mark.parametrize(
+    ("free", "words"), [(0, "the disk is full: make room on it"), (1 << 30, "the disk gave an error: look into")]
+)
+def test_an_error_of_a_full_disk_says_that_it_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, words: str
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+
+    with pytest.raises(StorageError, match=words), wording(tmp_path / "journal.db"):
+        raise apsw.IOError
+
+
+def test_where_the_folder_has_gone_an_error_of_the_disk_is_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="the disk gave an error"), wording(tmp_path / "gone" / "journal.db"):
+        raise apsw.IOError

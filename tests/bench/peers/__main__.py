@@ -3,7 +3,7 @@
 ::
 
     npm install --no-package-lock --prefix tests/bench/peers
-    python -m tests.bench.peers --rounds 5
+    python -m tests.bench.peers --rounds 5 --lines 128
 
 The same pushes for all, the same codes, one row for each scan that is on the disk before the answer, two workers each.
 Every round makes new pushes and runs each in turn. How much a shared machine does varies; what is worth quoting is the
@@ -33,7 +33,6 @@ from tests.bench.service import SCAN, code, cpu_s, make_bench_house, run_wrk, wr
 from tests.serving import free_port, wait_for
 
 SCANHOOK, WECHATPY, NODE, EMPTY = "scanhook", "wechatpy", "node", "empty route"
-LINES = 32
 _HERE = Path(__file__).parent
 _END_S = 15.0
 _TABLES = """
@@ -56,8 +55,9 @@ class Measured:
 @click.command()
 @click.option("--rounds", default=5, show_default=True)
 @click.option("--seconds", default=6, show_default=True, help="How long each is measured in a round.")
+@click.option("--lines", default=32, show_default=True, help="Over how many connections the pushes come.")
 @click.option("--codes", default=1_000_000, show_default=True)
-def main(rounds: int, seconds: int, codes: int) -> None:
+def main(rounds: int, seconds: int, lines: int, codes: int) -> None:
     """Measure scanhook, a receiver made with wechatpy, one made with Node, and a Flask route that does nothing."""
     if not (_HERE / "node_modules").exists():
         raise click.ClickException(f"first run `npm install --no-package-lock --prefix {_HERE}`")
@@ -76,7 +76,7 @@ def main(rounds: int, seconds: int, codes: int) -> None:
             )
             for name, command in commands.items():
                 with _running([part.replace("PORT", str(port)) for part in command], environ, port) as pid:
-                    found[name].append(_measure(home, port, pid, seconds=seconds))
+                    found[name].append(_measure(home, port, pid, seconds=seconds, lines=lines))
                 one = found[name][-1]
                 click.echo(f"round {number + 1} {name}: {one.each_s:.0f}/s, {one.us:.0f} us", err=True)
     _show(found)
@@ -141,9 +141,9 @@ def _listens(port: int) -> bool:
     return needle in Path("/proc/net/tcp").read_text(encoding="ascii")
 
 
-def _measure(home: Path, port: int, pid: int, *, seconds: int) -> Measured:
+def _measure(home: Path, port: int, pid: int, *, seconds: int, lines: int) -> Measured:
     before = cpu_s(pid, group=True)
-    sent, took_us, refused, _, _, p99_us = run_wrk(home, port, seconds=seconds, lines=LINES)
+    sent, took_us, refused, _, _, p99_us = run_wrk(home, port, seconds=seconds, lines=lines)
     us = (cpu_s(pid, group=True) - before) / sent * 1e6
     return Measured(each_s=sent / took_us * 1e6, p99_ms=p99_us / 1000, us=us, refused=refused)
 
