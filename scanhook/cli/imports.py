@@ -132,7 +132,7 @@ def tell_audit(report: Mapping[str, object]) -> None:
                 ("alphabet", report.get("alphabet")),
                 ("running numbers", f"{running.get('share', 0):.1%}"),
                 ("random bits, estimated", f"{entropy.get('bits', 0):.0f}"),
-                ("guesses that hit", f"{guesses.get('hits', 0):,} of {guesses.get('made', 0):,}"),
+                ("guesses that hit, of all kinds", f"{guesses.get('hits', 0):,} of {guesses.get('made', 0):,}"),
             ],
         )
     tell_warnings(report)

@@ -163,11 +163,12 @@ class Audit:
                     for way, made, hit, rate in zip(WAYS, self.guesses, self.hits, rates, strict=True)
                 ],
             },
-            "warnings": list(self._warnings(bits, max(rates))),
+            "warnings": list(self._warnings(bits, rates)),
         }
 
-    def _warnings(self, bits: float, rate: float) -> list[str]:
+    def _warnings(self, bits: float, rates: Sequence[float]) -> list[str]:
         found = []
+        rate = max(rates)
         strange = "".join(sorted(set(self.alphabet) - _ALLOWED))
         if strange:
             found.append(
@@ -180,9 +181,9 @@ class Audit:
                 f"the codes are running numbers ({share:.1%} of neighbouring lines follow one another): {_REMEDY}"
             )
         if rate > GUESS_RATE_MAX:
-            one_in = max(round(1 / rate), 1)
+            one_in, way = max(round(1 / rate), 1), WAYS[rates.index(rate)]
             found.append(
-                f"the codes can be guessed: of a forger's guesses, one in {one_in:,} is a genuine code; "
+                f"the codes can be guessed: of a forger's best guesses ({way}), one in {one_in:,} is a genuine code; "
                 f"the law allows at most one in {round(1 / GUESS_RATE_MAX):,}: {_REMEDY}"
             )
         if len(self.sample) >= ENTROPY_SAMPLE_MIN and bits < ENTROPY_WANTED_BITS - _ENTROPY_SLACK_BITS:

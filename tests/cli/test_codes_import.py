@@ -188,7 +188,7 @@ def test_codes_are_imported_for_another_account(shop: House, file: Path) -> None
 
 def test_codes_that_can_be_guessed_are_warned_of(file: Path) -> None:
     said = run("codes", "import", file)
-    assert "warning: the codes can be guessed: of a forger's guesses, one in " in said.stderr
+    assert "warning: the codes can be guessed: of a forger's best guesses (one more), one in " in said.stderr
     assert (
         "the law allows at most one in 10,000: mint codes that nobody can guess with `scanhook codes mint`"
         in said.stderr
