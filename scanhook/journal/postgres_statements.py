@@ -22,6 +22,7 @@ __all__ = [
     "ENTER",
     "EVENT_KINDS",
     "FIND_LOCKED",
+    "LOCK_EVENT",
     "RESETS",
     "SCAN_KINDS",
     "STANDING",
@@ -61,6 +62,7 @@ EVENT_KINDS = tuple(_KIND_OF.get(name, Texts) for name in EVENT_ROW)
 ADD = _adding("scans", SCAN_ROW, SCAN_KINDS)
 ADD_EVENTS = _adding("events", EVENT_ROW, EVENT_KINDS)
 FIND_LOCKED = translated(f"{FIND} FOR UPDATE")
+LOCK_EVENT = b"SELECT id FROM events WHERE identity = $1 FOR UPDATE"
 COMPLETE = translated(f"UPDATE scans SET {', '.join(f'{name} = ?' for name in DECISION)} WHERE identity = ?")
 RESETS = b"SELECT tag, max(through) FROM resets WHERE tag = ANY($1::bytea[]) GROUP BY tag"
 ADD_SCANNERS = f"""

@@ -27,6 +27,7 @@ from scanhook.journal.postgres_statements import (
     ENTER,
     EVENT_KINDS,
     FIND_LOCKED,
+    LOCK_EVENT,
     RESETS,
     SCAN_KINDS,
     STANDING,
@@ -128,16 +129,33 @@ class _Noting:
             self._places.setdefault(event.identity, place)
         self._rows = [event_row(events[place]) for place in self._places.values()]
         self._added: psycopg.Cursor[Any] | None = None
+        self._found: set[bytes] = set()
 
     def add(self) -> None:
         """Add those that are not there."""
         if self._rows:
             self._added = self.connection.execute(ADD_EVENTS, _columns(EVENT_KINDS, self._rows), prepare=True)
 
+    def lock_known(self) -> None:
+        """Lock those that were there.
+
+        The standby may lack one still: a commit whose wait for it was cut off can be seen all the same. And a commit of
+        nothing, not even a lock, waits for nobody.
+        """
+        for identity in sorted(self._places.keys() - self._new()):
+            self.connection.execute(LOCK_EVENT, (identity,), prepare=True)
+
     def first(self) -> list[bool]:
         """Tell of each whether it was not there."""
-        first = {self._places[identity] for identity, _ in _fetched(self._added)}
+        first = {self._places[identity] for identity in self._new()}
         return [place in first for place in range(self.count)]
+
+    def _new(self) -> set[bytes]:
+        """Return the identities of those that were added."""
+        if self._added is not None:
+            self._found = {bytes(identity) for identity, _ in _fetched(self._added)}
+            self._added = None
+        return self._found
 
 
 def _store_new(database: PostgresTables, noting: _Noting, given: list[_Given]) -> list[Stored] | None:
@@ -154,7 +172,7 @@ def _store_new(database: PostgresTables, noting: _Noting, given: list[_Given]) -
     if len(numbers) < len(given):
         connection.execute("ROLLBACK")
         return None
-    _count_and_commit(connection, counted, paired)
+    _count_and_commit(noting, counted, paired)
     return [_as_new(one, numbers[one.identity]) for one in given]
 
 
@@ -188,7 +206,7 @@ def _store_any(database: PostgresTables, noting: _Noting, given: list[_Given]) -
     with connection.pipeline():
         paired = _add_scanners(connection, counted)
         noting.add()
-    _count_and_commit(connection, counted, paired)
+    _count_and_commit(noting, counted, paired)
     return [stored[place] for place in range(len(given))]
 
 
@@ -291,15 +309,15 @@ def _add_scanners(connection: PostgresConnection, counted: Iterable[_Counted]) -
     return connection.execute(ADD_SCANNERS, columns, prepare=True)
 
 
-def _count_and_commit(
-    connection: PostgresConnection, counted: Iterable[_Counted], paired: psycopg.Cursor[Any] | None
-) -> None:
+def _count_and_commit(noting: _Noting, counted: Iterable[_Counted], paired: psycopg.Cursor[Any] | None) -> None:
+    connection = noting.connection
     persons = Counter(tag for (tag,) in _fetched(paired))
     times: defaultdict[bytes, list[int]] = defaultdict(list)
     for tag, _, at in counted:
         times[tag].append(at)
     tags = sorted(times)
     with connection.pipeline():
+        noting.lock_known()
         if tags:
             columns = (
                 Blobs(tags),

@@ -107,6 +107,7 @@ def test_what_a_scan_waits_for_is_found_by_keys(journal: PostgresJournal, storag
     journal.recall(scan(2).identity)
     journal.tally(TAG)
     journal.store_all(events=[noted()], now=AT)
+    journal.store_all(events=[noted()], now=AT)
     journal.probe()
 
     assert len(told) > 10

@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -12,12 +13,15 @@ import pytest
 
 from scanhook.errors import SchemaMismatch, StorageError
 from scanhook.journal import Tally, postgres_storing
-from scanhook.journal.postgres import PostgresJournal
+from scanhook.journal.postgres import PostgresJournal, open_postgres
 from scanhook.journal.sql_check import contradictions
-from scanhook.storage import StorageUrl
+from scanhook.storage import Pepper, StorageUrl
 from scanhook.storage.postgres.connection import PostgresConnection
+from scanhook.storage.postgres.tables import make_tables
 from scanhook.verdict import Verdict
 from tests.journal.scans import AT, TAG, noted, scan, verdict
+from tests.postgres import Server
+from tests.serving import wait_for
 
 OURS = "datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
 Told = tuple[list[bytes], list[str]]
@@ -119,6 +123,30 @@ def test_events_go_along_with_scans_that_were_there(on_postgres: PostgresJournal
     assert kept.events == [False, True]
     assert len(on_postgres.events(noted(1).event, after=0).events) == 2
     agree(on_postgres)
+
+
+@pytest.mark.ordeal
+@pytest.mark.parametrize("repeats", ["a scan", "an event", "both"])
+def test_what_comes_again_is_not_answered_before_it_is_on_the_standby(pepper: Pepper, repeats: str) -> None:
+    scans = [(scan(1), verdict())] if repeats != "an event" else []
+    events = [noted(1)] if repeats != "a scan" else []
+    with Server.start(in_memory=True) as server:
+        server.sql("CREATE DATABASE shop OWNER scanhook")
+        url = StorageUrl.parse(server.url("shop"), base=Path.cwd())
+        assert url.address is not None
+        make_tables(url.address, pepper=pepper)
+        journal = open_postgres(url, pepper=pepper)
+        journal.store_all(scans, events, now=AT)
+        server.sql("ALTER SYSTEM SET synchronous_standby_names = 'gone'")
+        server.sql("SELECT pg_reload_conf()")
+        wait_for(lambda: server.sql("SHOW synchronous_standby_names") == [("gone",)], "commits wait for a standby")
+
+        with pytest.raises(StorageError):
+            journal.store_all(scans, events, now=AT)
+
+        server.sql("ALTER SYSTEM RESET synchronous_standby_names")
+        server.sql("SELECT pg_reload_conf()")
+        journal.close()
 
 
 @pytest.mark.parametrize("before", [verdict(), None], ids=["repeats", "undecided before"])
@@ -302,11 +330,11 @@ def test_scans_whose_commit_was_done_but_not_answered_are_counted_once(
     count = postgres_storing._count_and_commit
     lost: list[bool] = []
 
-    def commit(connection: PostgresConnection, *args: Any) -> None:
-        count(connection, *args)
+    def commit(noting: postgres_storing._Noting, *args: Any) -> None:
+        count(noting, *args)
         if not lost:
             lost.append(True)
-            connection.close()
+            noting.connection.close()
             raise psycopg.OperationalError("server closed the connection unexpectedly")
 
     monkeypatch.setattr(postgres_storing, "_count_and_commit", commit)

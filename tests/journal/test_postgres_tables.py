@@ -13,7 +13,6 @@ from scanhook.journal import postgres_storing
 from scanhook.journal.postgres import PostgresJournal
 from scanhook.journal.postgres_tables import drawing_key
 from scanhook.storage import StorageUrl
-from scanhook.storage.postgres.connection import PostgresConnection
 from tests.journal.scans import AT, noted, scan, verdict
 
 WRITERS = 4
@@ -119,11 +118,11 @@ def test_whoever_follows_while_many_store_misses_no_scan(
     done, overtaken = threading.Event(), threading.Semaphore(0)
     count = postgres_storing._count_and_commit
 
-    def commit(connection: PostgresConnection, counted: list[Any], paired: Any) -> None:
+    def commit(noting: postgres_storing._Noting, counted: list[Any], paired: Any) -> None:
         """Let every second group be overtaken by others."""
         if len(counted) % 2:
             overtaken.acquire(timeout=0.05)
-        count(connection, counted, paired)
+        count(noting, counted, paired)
         overtaken.release()
 
     monkeypatch.setattr(postgres_storing, "_count_and_commit", commit)
