@@ -164,7 +164,9 @@ class Receiver:
                 [(push.scan, push.verdict) for push in scans], [push.noted for push in events], now=self.clock.now()
             )
         except StorageError as error:
-            return [self.undecided(push.opened, error) for push in pushes]
+            for push in pushes:
+                self.meter.pushed(push.opened.event.event, "undecided", 1)
+            return [error] * len(pushes)  # whatever is set: what is not on the disk is not answered
         self.meter.committed(kept.commit_s)
         answers, noted = iter(self._answers(scans, kept.scans)), iter(self._noted(events, kept.events))
         return [next(answers if isinstance(push, Judged) else noted) for push in pushes]

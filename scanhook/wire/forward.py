@@ -10,10 +10,12 @@ import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Semaphore
 
 import httpx2
 
+from scanhook.errand import handed
 from scanhook.release import VERSION
 from scanhook.verdict.breaker import Breaker
 from scanhook.wechat.deadline import Deadline, DeadlineTransport
@@ -108,10 +110,9 @@ class Forwarder:
         if not self._copies.acquire(blocking=False):
             self._told("copy_dropped")
             return
-        try:
-            self._copiers.submit(self._copy, parcel)
-        except RuntimeError:  # the service is stopping
+        if not handed(self._copiers, partial(self._copy, parcel), dropped=self._copies.release):
             self._copies.release()
+            self._told("copy_dropped")
 
     def close(self) -> None:
         """Let what is on its way come to its end, and close the pooled connections."""

@@ -34,6 +34,8 @@ QUIET_TURNS = 3
 """After so many turns that brought nobody it goes through, and so does one that came alone."""
 STANDING_S = 2.0
 """Whoever has stood longer is told to come again: the storage may take its part of ``BUDGET_S`` too."""
+LOOK_S = 0.25
+"""So often it is looked for them while a group is being stored, and the next one is complete."""
 ASKING_MAX = 256
 """So many may wait for verifiers that wait."""
 
@@ -65,7 +67,7 @@ class Line:
         self._bytes = 0
         self._seen = self._quiet = self._turns = 0
         self._asked: set[asyncio.Future[None]] = set()
-        self._called = False
+        self._called = self._looks_again = False
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="push")
         self._storing = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._settling: asyncio.Future[None] | None = None
@@ -108,7 +110,10 @@ class Line:
             return
         self._called = False
         if self._settling and len(self._begun) >= GROUP_MAX:
-            return  # enough are to be stored next; who stands in line is served then
+            # Enough are to be stored next; who stands in line is served then, unless the disk takes too long.
+            self._turn_late_away()
+            self._look_later(loop)
+            return
         group: list[_Future] = []
         try:
             self._let_through(loop, group)
@@ -116,6 +121,24 @@ class Line:
             for answer in group:
                 _hand_over(answer, self._callback.broken(error))
         if self._standing or (self._begun and not self._settling):
+            self._call(loop)
+
+    def _turn_late_away(self) -> None:
+        latest = time.perf_counter() - STANDING_S
+        while self._standing and self._standing[0].came < latest:
+            standing = self._standing.popleft()
+            self._bytes -= len(standing.body)
+            why = f"pushes stand in line for more than {STANDING_S:.0f} s"
+            _hand_over(standing.answer, self._callback.turn_away(why))
+
+    def _look_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._standing and not self._looks_again:
+            self._looks_again = True
+            loop.call_later(LOOK_S, self._look_again, loop)
+
+    def _look_again(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._looks_again = False
+        if self._standing:
             self._call(loop)
 
     def _is_gathering(self) -> bool:
@@ -171,16 +194,12 @@ class Line:
     def _open_group(self, group: list[_Future]) -> tuple[list[Taken], list[_Future]]:
         taken: list[Taken] = []
         answers: list[_Future] = []
-        latest = time.perf_counter() - STANDING_S
+        self._turn_late_away()
         for _ in range(min(len(self._standing), OPENED_MAX)):
             account, query, body, content_type, came, answer = self._standing.popleft()
             self._bytes -= len(body)
             group.append(answer)
-            if came < latest:
-                why = f"pushes stand in line for more than {STANDING_S:.0f} s"
-                found: HttpAnswer | Taken | Onward = self._callback.turn_away(why)
-            else:
-                found = self._callback.open(account, query, body, content_type, started=came)
+            found = self._callback.open(account, query, body, content_type, started=came)
             if not isinstance(found, Taken):
                 _hand_over(answer, found)
                 continue

@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,7 +22,6 @@ from scanhook.errand import handed
 from scanhook.message import ScanProductCallback
 from scanhook.verdict import BUDGET_S
 from scanhook.wire.callback import Begun, Callback, Hanging, HttpAnswer, Onward, Taken
-from scanhook.wire.log import last_line, log
 
 __all__ = ["ASIDE_MAX", "GROUPS_MAX", "GROUP_MAX", "WAITING_MAX", "WaitingRoom"]
 
@@ -212,7 +212,10 @@ class WaitingRoom:
             try:
                 self._let_through(visitors, begun)
             except Exception as error:  # noqa: BLE001  (whoever comes next must find somebody)
-                log.error("broken", status=503, why=type(error).__name__, where=last_line(error))
+                told = self._callback.broken(error)
+                for visitor in (*visitors, *(visitor for _, visitor in begun)):
+                    with suppress(RuntimeError):  # the loop has gone, and with it everybody
+                        visitor.answer.get_loop().call_soon_threadsafe(self._hand_over, [(visitor, told)])
             with self._lock:
                 self._on_their_way -= 1
                 more = self._is_time()

@@ -11,6 +11,7 @@ steps as the service takes them, one group after the other; then the parts of th
 
 from __future__ import annotations
 
+import gc
 import statistics
 import sys
 import tempfile
@@ -32,6 +33,7 @@ from scanhook.wire.app import create_door
 from scanhook.wire.callback import Callback
 from scanhook.wire.plain import read_plain
 from scanhook.wire.service import keyring
+from scanhook.wire.worker import _GARBAGE_OBJECTS
 from tests.bench.service import SCAN, make_bench_house, write_pushes
 
 Push = tuple[bytes, bytes]
@@ -52,6 +54,8 @@ def main(group: int, pushes: int, rounds: int, codes: int) -> None:
         house = make_bench_house(home, "", codes)
         keys = keyring(house.settings.accounts["main"])
         door = create_door(house)
+        gc.freeze()
+        gc.set_threshold(_GARBAGE_OBJECTS)  # as a worker has it
         found: dict[str, list[float]] = defaultdict(list)
         for _ in range(rounds):
             write_pushes(home / "pushes", keys, count=pushes, codes=codes, kinds=(SCAN,))

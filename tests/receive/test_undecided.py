@@ -144,8 +144,14 @@ def test_what_cannot_be_stored_is_not_answered(desk: Desk, monkeypatch: pytest.M
     with pytest.raises(StorageError, match="the disk is full"):
         desk.scan()
     assert desk.told.pushed == [("scan_product_callback", "undecided")]
+
+
+def test_what_cannot_be_stored_is_not_answered_success_either(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    break_journal(desk, monkeypatch)
     desk.receiver = replace(desk.receiver, success_when_undecided=True)
-    assert desk.scan() == "success"
+    with pytest.raises(StorageError, match="the disk is full"):
+        desk.scan()
+    assert (desk.told.pushed, desk.told.warned) == ([("scan_product_callback", "undecided")], [])
 
 
 def test_an_event_that_cannot_be_stored_is_not_answered_and_counted(

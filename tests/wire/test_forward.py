@@ -19,7 +19,7 @@ from scanhook.sandbox import Push, compose_echo
 from scanhook.verdict.breaker import FAILURES_MAX
 from scanhook.wire.app import create_door
 from scanhook.wire.callback import HttpAnswer
-from scanhook.wire.forward import Forwarder, Parcel, Relayed
+from scanhook.wire.forward import _COPIES_MAX, Forwarder, Parcel, Relayed
 from tests.conftest import OPENID, ORIGINAL_ID
 from tests.serving import NONCE, Brand, compose, free_port, journal_size, scan_push, serving, verdict_in, wait_for
 from tests.wire.asgi import push_through, taken
@@ -202,6 +202,23 @@ def test_a_copy_that_fails_is_only_counted(forwarder: Forwarder, old: OldServer,
     forwarder.copy(PARCEL)
     wait_for(lambda: told, "the copy has failed")
     assert told == ["copy_failed"]
+
+
+def test_a_copy_that_no_thread_is_left_for_is_dropped_and_keeps_no_place(
+    forwarder: Forwarder, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(_thread: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Thread, "start", none_left)
+        forwarder.copy(PARCEL)
+    forwarder.copy(PARCEL)
+    wait_for(lambda: len(told) == 2, "the second copy has arrived")
+    forwarder.close()
+
+    assert told == ["copy_dropped", "copied"]
+    assert forwarder._copies._value == _COPIES_MAX
 
 
 def test_no_more_copies_wait_than_fit(old: OldServer, told: list[str]) -> None:

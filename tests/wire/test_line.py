@@ -158,6 +158,28 @@ def test_who_has_stood_too_long_is_told_to_come_again_and_not_stored(
     assert journal_size(wire.house) == (0, 0)
 
 
+def test_who_stands_too_long_behind_a_disk_that_stalls_is_told_so_meanwhile(
+    wire: Wire, storing: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line_module, "GROUP_MAX", 2)
+    monkeypatch.setattr(line_module, "STANDING_S", 0.02)
+    monkeypatch.setattr(line_module, "LOOK_S", 0.01)
+
+    async def act(desk: Desk) -> None:
+        first = desk.scan(person="o0")
+        await storing.somebody()
+        next_ones = [desk.scan(person=f"o{number}") for number in (1, 2)]
+        await asyncio.sleep(0.01)
+        too_many = [desk.scan(person=f"o{number}") for number in (3, 4)]
+        assert [await desk.told(answer) for answer in too_many] == ["503", "503"]
+        assert not any(answer.done() for answer in (first, *next_ones))
+        storing.opened.set()
+        assert [await desk.told(answer) for answer in (first, *next_ones)] == ["real"] * 3
+
+    run(wire, act)
+    assert journal_size(wire.house) == (3, 0)
+
+
 def test_one_bad_push_costs_the_others_of_its_group_nothing(wire: Wire, sizes: dict[str, list[int]]) -> None:
     async def act(desk: Desk) -> None:
         good = scan_push("COPIED99999", keys=wire.keys())

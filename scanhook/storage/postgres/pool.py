@@ -228,7 +228,10 @@ class Connections:
             if self._looks:
                 return
             self._looks = True
-        threading.Thread(target=self._look, args=(pool,), name=_LOOK_OUT, daemon=True).start()
+        try:
+            threading.Thread(target=self._look, args=(pool,), name=_LOOK_OUT, daemon=True).start()
+        except RuntimeError:  # the system gives no thread: whoever comes next tries again
+            self._looks = False
 
     def _look(self, pool: ConnectionPool[PostgresConnection]) -> None:
         try:

@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,11 +129,12 @@ def _running(command: Sequence[str], environ: Mapping[str, str], port: int) -> I
             time.sleep(1.5)  # the workers are up before it begins
             yield process.pid
         finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            try:
-                process.wait(_END_S)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+                try:
+                    process.wait(_END_S)
+                except subprocess.TimeoutExpired:
+                    os.killpg(process.pid, signal.SIGKILL)
 
 
 def _listens(port: int) -> bool:
@@ -145,7 +146,7 @@ def _measure(home: Path, port: int, pid: int, *, seconds: int, lines: int) -> Me
     before = cpu_s(pid, group=True)
     sent, took_us, refused, _, _, p99_us = run_wrk(home, port, seconds=seconds, lines=lines)
     us = (cpu_s(pid, group=True) - before) / sent * 1e6
-    return Measured(each_s=sent / took_us * 1e6, p99_ms=p99_us / 1000, us=us, refused=refused)
+    return Measured(each_s=(sent - refused) / took_us * 1e6, p99_ms=p99_us / 1000, us=us, refused=refused)
 
 
 def _show(found: Mapping[str, Sequence[Measured]]) -> None:

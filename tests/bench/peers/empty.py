@@ -1,4 +1,8 @@
-"""A Flask route that reads the body and says `ok`: what server and framework cost before any work is done."""
+"""A Flask route that reads the body and says `ok`: what server and framework cost before any work is done.
+
+gunicorn's own kind of worker answers one request on a connection and closes it, here and under the peer made with
+wechatpy.
+"""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from typing import Any, cast
 from urllib.parse import quote
 
 import psycopg
@@ -359,3 +360,21 @@ def _eventually(connections: Connections) -> int:
             return pid(connections)
         except StorageError:
             continue
+
+
+def test_where_no_thread_is_left_to_look_out_the_next_who_asks_tries_again(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = threading.Event()
+    monkeypatch.setattr(Connections, "_look", lambda *_: looked.set())
+    connections, pool = Connections(Address.parse(postgres.url()), most=1), cast("Any", None)
+
+    def none_left(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", none_left)
+        connections._look_out(pool)
+    connections._look_out(pool)
+
+    assert looked.wait(10)
