@@ -149,13 +149,14 @@ def test_while_the_database_is_away_nobody_gets_a_verdict(far: House, keys: Keyr
     assert scans_in(far) == 1
 
 
-def test_success_may_stand_in_the_place_of_a_verdict(far: House, keys: Keyring, postgres: Address) -> None:
+def test_success_never_stands_for_what_could_not_be_stored(far: House, keys: Keyring, postgres: Address) -> None:
     text = far.path.read_text().replace("[verifier]\n", '[verifier]\non_undecided = "success"\n')
     far.path.write_text(text)
     door, push = create_door(far.path), scan_push(keys=keys)
     with away(postgres, far):
         told = push_through(door, push)
-        assert (told.status, told.body) == (200, b"success")
+        assert (told.status, told.body) == (503, b"try again")
+    assert verdict_in(push_through(door, push).body, keys=keys) == "real"
 
 
 def test_while_the_database_is_away_the_plain_application_answers_too(
