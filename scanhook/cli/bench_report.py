@@ -199,7 +199,10 @@ def _disturbed(report: Report) -> str:
     if report.others is None:
         return ""
     alone = "it does more" if report.order.rate is None else "it answers sooner"
-    return f"Other programs used {report.others:.1f} of {cores()} processors: without them {alone} than this."
+    return (
+        f"Other programs, or other machines on the same host, used {report.others:.1f} of {cores()} processors: "
+        f"without them {alone} than this."
+    )
 
 
 def _not_served(report: Report) -> str:

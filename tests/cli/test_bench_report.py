@@ -259,7 +259,8 @@ def test_a_machine_that_others_kept_busy_is_told_of(
 
     show(report, as_json=False)
 
-    sentence = f"Other programs used {others or 0:.1f} of 2 processors: without them {end} than this."
+    used = f"Other programs, or other machines on the same host, used {others or 0:.1f} of 2 processors"
+    sentence = f"{used}: without them {end} than this."
     assert (sentence in flat(capsys.readouterr().out)) is told
     assert bench_report._as_json(report)["other_programs_processors"] == others
 
