@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from importlib import import_module
 
 import click
@@ -35,6 +36,8 @@ _COMMANDS = {
     "union": "What may be promoted for a commission.",
     "window": "Products in a Channels account's window.",
 }
+_STOPPED = 128 + signal.SIGINT
+"""What a shell says of a program that Ctrl-C has ended."""
 
 
 class _Commands(click.Group):
@@ -60,6 +63,9 @@ class _Commands(click.Group):
             for line in str(error).splitlines():
                 click.secho(f"error: {line}", fg="red", err=True)
             ctx.exit(1)
+        except KeyboardInterrupt:  # of a command that has no word of its own for it, or is still being loaded
+            click.echo("stopped", err=True)
+            ctx.exit(_STOPPED)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -135,7 +135,7 @@ def bench(
         if not as_json:
             click.echo(_promise(site, order), err=True)
         report = _measured(site, order, as_json=as_json)
-    show(report, as_json=as_json)
+        show(report, as_json=as_json)
     if not report.good:
         context.exit(1)
 

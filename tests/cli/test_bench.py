@@ -186,7 +186,7 @@ def test_where_there_is_no_house_the_defaults_are_measured(tmp_path: Path, monke
 
     monkeypatch.setattr(bench_module, "site_of", no_site)
 
-    run("bench", code=1)
+    run("bench", code=130)
 
     assert asked == [None]
 

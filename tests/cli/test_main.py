@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
+from scanhook.__main__ import main as script
 from scanhook.cli import main
 from scanhook.release import VERSION
 from tests.cli.conftest import run
@@ -115,3 +116,26 @@ def test_each_fault_of_the_settings_has_a_line(tmp_path: Path) -> None:
 def test_python_dash_m_is_the_same_command() -> None:
     ran = subprocess.run([sys.executable, "-m", "scanhook", "--version"], capture_output=True, text=True, check=True)
     assert ran.stdout.endswith(f"version {VERSION}\n")
+
+
+def test_ctrl_c_while_a_command_is_being_loaded_ends_it_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scanhook.cli.import_module", _stop)
+
+    assert run("codes", "stats", code=130).stderr == "stopped\n"
+
+
+def test_ctrl_c_before_there_is_a_command_does_so_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Loading:
+        main = property(_stop)
+
+    monkeypatch.setitem(sys.modules, "scanhook.cli", Loading())
+
+    with pytest.raises(SystemExit, match="130"):
+        script()
+    assert capsys.readouterr().err == "stopped\n"
+
+
+def _stop(_asked: object) -> None:
+    raise KeyboardInterrupt
