@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import secrets
@@ -16,10 +17,11 @@ from typing import TYPE_CHECKING
 from scanhook.bench.plan import Plan
 from scanhook.cli.common import storage_of
 from scanhook.cli.init import NewHouse, make_house
-from scanhook.errors import Refused, SettingsError
+from scanhook.errors import Refused, ScanhookError, SettingsError, StorageError
 from scanhook.registry import import_codes
 from scanhook.settings import House, ServiceSettings, StorageSettings, VerifierSettings, load_settings
 from scanhook.storage import StorageUrl
+from scanhook.storage.sqlite_connection import is_full
 
 if TYPE_CHECKING:
     from scanhook.storage.postgres.address import Address
@@ -35,6 +37,8 @@ _SCAN_BYTES = 1_500
 """Of a scan's row, its indexes and counts, its place in the WAL, and its line in the log."""
 _SCANS_PER_S = 10_000
 _LOOK_S = 30.0
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_LESS = "make room, or ask for less with --codes and --seconds"
 _PREFIX, _LOCK = "scanhook-bench-", "lock"
 
 
@@ -117,10 +121,7 @@ def check_room(site: Site, *, codes: int, seconds: float) -> None:
     needed = room_bytes(codes=codes, seconds=seconds)
     free = shutil.disk_usage(site.folder).free
     if free < needed:
-        raise Refused(
-            f"{site.folder} has {free / 1e6:,.0f} MB free, and this may take {needed / 1e6:,.0f} MB: make room, or ask "
-            "for less with --codes and --seconds"
-        )
+        raise Refused(f"{site.folder} has {free / 1e6:,.0f} MB free, and this may take {needed / 1e6:,.0f} MB: {_LESS}")
 
 
 @contextmanager
@@ -129,17 +130,11 @@ def bench_house(site: Site, plan: Plan, *, bind: str, tell: Tell) -> Iterator[Ho
 
     :param bind: HOST:PORT, where the service will listen.
     :param tell: is told how far the import is.
-    :raises Refused: when the folder cannot be written, or the database is not empty.
+    :raises Refused: when the folder cannot be written, its disk becomes full, or the database is not empty.
     :raises StorageError: when the storage cannot be made.
     """
     _sweep(site.folder)
-    try:
-        made = tempfile.TemporaryDirectory(prefix=_PREFIX, dir=site.folder)
-    except OSError as error:
-        raise Refused(
-            f"{site.folder} cannot be written ({error.strerror}): run the bench as the user that the service runs as"
-        ) from None
-    with made as folder, _held(Path(folder)), _only_for_now(site.address):
+    with _folder(site) as folder, _worded(site), _held(Path(folder)), _only_for_now(site.address):
         new = NewHouse(
             app_id=_APP_ID,
             original_id=_ORIGINAL_ID,
@@ -151,6 +146,27 @@ def bench_house(site: Site, plan: Plan, *, bind: str, tell: Tell) -> Iterator[Ho
         house = load_settings(make_house(Path(folder) / "house", new))
         _import(house, plan, Path(folder) / "codes.csv", tell)
         yield house
+
+
+def _folder(site: Site) -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix=_PREFIX, dir=site.folder)
+    except OSError as error:
+        remedy = _LESS if error.errno in _NO_ROOM else "run the bench as the user that the service runs as"
+        raise Refused(f"{site.folder} cannot be written ({error.strerror}): {remedy}") from None
+
+
+@contextmanager
+def _worded(site: Site) -> Iterator[None]:
+    """Say how to mend what goes wrong, to who gave the command: while the folder is there, which may fill the disk."""
+    try:
+        yield
+    except (ScanhookError, OSError) as error:
+        if is_full(site.folder) or (isinstance(error, OSError) and error.errno in _NO_ROOM):
+            raise Refused(f"the disk of {site.folder} is full: {_LESS}\n{error}") from None
+        if site.address and isinstance(error, StorageError):
+            raise type(error)(str(error).replace("`[storage] url`", "`--storage`")) from None
+        raise
 
 
 @contextmanager

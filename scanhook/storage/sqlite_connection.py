@@ -18,7 +18,7 @@ import apsw
 
 from scanhook.errors import StorageError
 
-__all__ = ["BUSY_WAIT_S", "SqliteConnection", "durability", "open_file", "rows_of", "worded", "wording"]
+__all__ = ["BUSY_WAIT_S", "SqliteConnection", "durability", "is_full", "open_file", "rows_of", "worded", "wording"]
 
 BUSY_WAIT_S = 1.2
 """For the other threads of this process, and again for other processes: together within the 3 s of a scan."""
@@ -75,15 +75,16 @@ def worded(path: Path, error: apsw.Error | OSError) -> StorageError:
     """Return what :func:`wording` raises."""
     if isinstance(error, apsw.Error):
         # Where a file is mapped into memory, SQLite calls a full disk an error of the disk.
-        kind = apsw.FullError if isinstance(error, apsw.IOError) and _is_full(path) else type(error)
+        kind = apsw.FullError if isinstance(error, apsw.IOError) and is_full(path.parent) else type(error)
         return StorageError(f"{path}: {_REMEDIES.get(kind, str(error))}")
     named = error.filename if isinstance(error.filename, str) else str(path)
     return StorageError(f"{named}: {error.strerror}{_SYSTEM_REMEDIES.get(error.errno or 0, '')}")
 
 
-def _is_full(path: Path) -> bool:
+def is_full(folder: Path) -> bool:
+    """Tell whether the disk that a folder is on has no room left; a folder that cannot be asked is not full."""
     try:
-        return shutil.disk_usage(path.parent).free < _FULL_BYTES
+        return shutil.disk_usage(folder).free < _FULL_BYTES
     except OSError:
         return False
 

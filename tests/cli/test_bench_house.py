@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 from scanhook.bench.plan import Plan
 from scanhook.cli.bench_house import bench_house, check_room, site_of
 from scanhook.cli.common import storage_of
-from scanhook.errors import Refused, SettingsError
+from scanhook.errors import Refused, SettingsError, StorageError
 from scanhook.message import CodeResult
 from scanhook.settings import House, load_settings
 from tests.conftest import on_postgres
@@ -148,15 +150,63 @@ def test_the_house_goes_when_the_bench_is_stopped(house: House) -> None:
     assert [*house.base.glob("scanhook-bench-*")] == []
 
 
-def test_a_folder_that_cannot_be_written_is_refused(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.EACCES, r"cannot be written \(Permission denied\): run the bench as the user"),
+        (errno.ENOSPC, r"cannot be written \(No space left on device\): make room, or ask for less"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_is_refused(
+    house: House, monkeypatch: pytest.MonkeyPatch, number: int, words: str
+) -> None:
     def refuse(**_: object) -> None:
-        raise PermissionError(13, "Permission denied")
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(tempfile, "TemporaryDirectory", refuse)
 
     with (
-        pytest.raises(Refused, match=r"cannot be written \(Permission denied\): run the bench as the user"),
+        pytest.raises(Refused, match=words),
         bench_house(site_of(house, storage="", workers=None), PLAN, bind=BIND, tell=lambda *_: None),
+    ):
+        raise AssertionError
+
+
+def test_a_disk_that_fills_meanwhile_is_told_as_such(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = f"the disk of {house.base} is full: make room, or ask for less with --codes and --seconds\n"
+    site = site_of(house, storage="", workers=None)
+
+    def fail_on_a_full_disk() -> None:
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+        raise Refused("the service did not start")
+
+    with pytest.raises(Refused) as caught, bench_house(site, PLAN, bind=BIND, tell=lambda *_: None):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert str(caught.value).startswith(words)
+
+    with pytest.raises(Refused) as caught, bench_house(site, PLAN, bind=BIND, tell=lambda *_: None):
+        fail_on_a_full_disk()
+    assert str(caught.value) == f"{words}the service did not start"
+
+
+def test_what_goes_wrong_beside_it_is_told_as_it_is(house: House) -> None:
+    site = site_of(house, storage="", workers=None)
+
+    for error in (Refused("the service did not start"), PermissionError(errno.EACCES, "Permission denied")):
+        with (
+            pytest.raises(type(error)) as caught,
+            bench_house(site, PLAN, bind=BIND, tell=lambda *_: None),
+        ):
+            raise error
+        assert caught.value is error
+
+
+def test_a_database_that_cannot_be_reached_is_the_one_of_the_option(house: House) -> None:
+    site = site_of(house, storage="postgresql://scanhook@127.0.0.1:1/bench", workers=None)
+
+    with (
+        pytest.raises(StorageError, match=r"cannot be reached .*: is it running, and `--storage` right\?"),
+        bench_house(site, PLAN, bind=BIND, tell=lambda *_: None),
     ):
         raise AssertionError
 
