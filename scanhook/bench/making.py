@@ -10,14 +10,14 @@ from scanhook.bench.plan import KEY_STANDARD, KEY_STR, REGION, SCAN, VISIT, Plan
 from scanhook.envelope import RANDOM_BYTES, Format, Keyring
 from scanhook.sandbox.push import compose_push
 
-__all__ = ["MakeTask", "Maker", "request_of"]
+__all__ = ["OWN_FIELDS", "MakeTask", "Maker", "request_of"]
 
-
-_MORE: Mapping[str, Mapping[str, object]] = {
+OWN_FIELDS: Mapping[str, Mapping[str, object]] = {
     VISIT: {"Scene": 1},
     SCAN: {"NeedAntiFake": "true"},
     REGION: {"RegionCode": "440105"},
 }
+"""What each event tells besides what all of one scan tell (facts.md 2)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class Maker:
             "KeyStandard": KEY_STANDARD,
             "KeyStr": KEY_STR,
             "ExtInfo": ext_info,
-            **_MORE[event],
+            **OWN_FIELDS[event],
         }
         push = compose_push(
             fields,

@@ -12,11 +12,22 @@ from enum import StrEnum
 
 from scanhook.message import CodeResult
 
-__all__ = ["KEY_STANDARD", "KEY_STR", "REGION", "REPEATED_SHARE", "SCAN", "VISIT", "Plan", "Taken", "Told"]
+__all__ = [
+    "KEY_STANDARD",
+    "KEY_STR",
+    "OF_ONE_SCAN",
+    "REGION",
+    "REPEATED_SHARE",
+    "SCAN",
+    "VISIT",
+    "Plan",
+    "Taken",
+    "Told",
+]
 
 KEY_STANDARD, KEY_STR = "qrcode", "bench-item"
 SCAN, VISIT, REGION = "scan_product_callback", "user_scan_product", "user_scan_product_async"
-_OF_ONE_SCAN = (VISIT, SCAN, REGION)
+OF_ONE_SCAN = (VISIT, SCAN, REGION)
 """What WeChat pushes when somebody scans: that the page was opened, the question, and where it was (facts.md 2)."""
 ISSUED_EVERY = 10
 """Every tenth code is printed and not activated."""
@@ -65,7 +76,7 @@ class Plan:
 
     def event(self, number: int) -> str:
         """Return which event a push is."""
-        return _OF_ONE_SCAN[number % len(_OF_ONE_SCAN)] if self.events else SCAN
+        return OF_ONE_SCAN[number % len(OF_ONE_SCAN)] if self.events else SCAN
 
     def told(self, number: int) -> tuple[str, Told]:
         """Return the ExtInfo that a push is about, and what it must be told."""
@@ -73,7 +84,7 @@ class Plan:
         return ext_info, verdict if self.event(number) == SCAN else Taken.SUCCESS
 
     def _scan_of(self, number: int) -> int:
-        return number // len(_OF_ONE_SCAN) if self.events else number
+        return number // len(OF_ONE_SCAN) if self.events else number
 
     def _scan(self, scan: int) -> tuple[str, CodeResult]:
         if self.one_code:

@@ -34,7 +34,7 @@ from scanhook.wire.callback import Callback
 from scanhook.wire.plain import read_plain
 from scanhook.wire.service import keyring
 from scanhook.wire.worker import _GARBAGE_OBJECTS
-from tests.bench.service import SCAN, make_bench_house, write_pushes
+from tests.bench.service import make_bench_house, write_pushes
 
 Push = tuple[bytes, bytes]
 """The query, and the body."""
@@ -58,7 +58,7 @@ def main(group: int, pushes: int, rounds: int, codes: int) -> None:
         gc.set_threshold(_GARBAGE_OBJECTS)  # as a worker has it
         found: dict[str, list[float]] = defaultdict(list)
         for _ in range(rounds):
-            write_pushes(home / "pushes", keys, count=pushes, codes=codes, kinds=(SCAN,))
+            write_pushes(home / "pushes", keys, count=pushes, codes=codes)
             groups = [*_groups(home / "pushes", group)]
             count = group * len(groups)
             for name, spent in {**_steps(door._callback, house, groups), **_parts(keys, groups)}.items():

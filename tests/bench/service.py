@@ -28,6 +28,8 @@ import apsw
 import click
 import psycopg
 
+from scanhook.bench.making import OWN_FIELDS
+from scanhook.bench.plan import OF_ONE_SCAN, SCAN
 from scanhook.cli.common import storage_of
 from scanhook.cli.init import NewHouse, make_house
 from scanhook.envelope import Keyring
@@ -44,9 +46,6 @@ from tests.serving import scan_push, serving
 APP_ID, ORIGINAL_ID = "wxba5fad812f8e6fb9", "gh_fbe8a958756e"
 PERSONS = 10_000
 SQLITE, OWN = "sqlite", "own"
-SCAN: dict[str, Any] = {}
-VISIT: dict[str, Any] = {"Event": "user_scan_product", "NeedAntiFake": None, "Scene": 1}
-REGION: dict[str, Any] = {"Event": "user_scan_product_async", "NeedAntiFake": None, "RegionCode": "440105"}
 _TICKS = os.sysconf("SC_CLK_TCK")
 _SETTINGS = {"shared_buffers": "256MB", "max_wal_size": "2GB", "autovacuum_naptime": "1min"}
 _SCRIPT = """\
@@ -93,8 +92,8 @@ def main(
         house = make_bench_house(home, "" if url == SQLITE else url, codes, connections)
         keys = keyring(house.settings.accounts["main"])
         service = stack.enter_context(serving(house, home, workers=workers))
-        kinds = (VISIT, SCAN, REGION) if events else (SCAN,)
-        write_pushes(home / "pushes", keys, count=seconds * 10_000, codes=codes if spread else 1, kinds=kinds)
+        pushed = OF_ONE_SCAN if events else (SCAN,)
+        write_pushes(home / "pushes", keys, count=seconds * 10_000, codes=codes if spread else 1, events=pushed)
         time.sleep(1.0)  # the workers are up before it begins
         before = cpu_s(service.process.pid, group=True), _server_cpu_s(house)
         sent, took_us, refused, failed, p50, p99 = run_wrk(home, service.port, seconds=seconds, lines=lines)
@@ -142,15 +141,20 @@ def code(number: int) -> str:
     return f"{number * 2_654_435_761 % 2**32:08X}{number:08X}"
 
 
-def write_pushes(path: Path, keys: Keyring, *, count: int, codes: int, kinds: Sequence[dict[str, Any]]) -> None:
+def write_pushes(path: Path, keys: Keyring, *, count: int, codes: int, events: Sequence[str] = (SCAN,)) -> None:
+    """Write pushes into a file, as the script reads them.
+
+    :param events: what comes with each scan, in this order.
+    """
     now, chance = int(time.time()), random.Random()
     with path.open("wb") as file:
-        for number in range(count // len(kinds)):
+        for number in range(count // len(events)):
             # A person scans the same code again another second: each push is one of its own.
             person, at = f"oPerson{number % PERSONS:020}", now - number // PERSONS
             scanned = code(chance.randrange(codes))
-            for kind in kinds:
-                push = scan_push(scanned, keys=keys, FromUserName=person, CreateTime=at, **kind)
+            for event in events:
+                own: dict[str, Any] = {"Event": event, "NeedAntiFake": None, **OWN_FIELDS[event]}
+                push = scan_push(scanned, keys=keys, FromUserName=person, CreateTime=at, **own)
                 file.write(b"/wechat/callback?%s\t%s\n" % (push.query.encode(), push.body.replace(b"\n", b"")))
 
 

@@ -29,7 +29,7 @@ import click
 
 from scanhook.settings import House
 from scanhook.wire.service import keyring
-from tests.bench.service import SCAN, code, cpu_s, make_bench_house, run_wrk, write_pushes
+from tests.bench.service import code, cpu_s, make_bench_house, run_wrk, write_pushes
 from tests.serving import free_port, wait_for
 
 SCANHOOK, WECHATPY, NODE, EMPTY = "scanhook", "wechatpy", "node", "empty route"
@@ -71,9 +71,7 @@ def main(rounds: int, seconds: int, lines: int, codes: int) -> None:
         found: dict[str, list[Measured]] = {name: [] for name in commands}
         for number in range(rounds):
             count = seconds * 12_000
-            write_pushes(
-                home / "pushes", keyring(house.settings.accounts["main"]), count=count, codes=codes, kinds=(SCAN,)
-            )
+            write_pushes(home / "pushes", keyring(house.settings.accounts["main"]), count=count, codes=codes)
             for name, command in commands.items():
                 with _running([part.replace("PORT", str(port)) for part in command], environ, port) as pid:
                     found[name].append(_measure(home, port, pid, seconds=seconds, lines=lines))
