@@ -18,7 +18,7 @@ from scanhook.bench.figures import Reckoning, peak_rate, reckon
 from scanhook.bench.load import LINES_MAX
 from scanhook.bench.plan import REGION, SCAN, VISIT, Plan, Taken, Told
 from scanhook.cli.bench_house import Site, Tell, bench_house, check_room, room_bytes, site_of
-from scanhook.cli.bench_machine import Moment
+from scanhook.cli.bench_machine import Moment, disk_waits
 from scanhook.cli.bench_report import show
 from scanhook.cli.bench_result import Order, Report, Spent
 from scanhook.cli.bench_sending import Sender, Sent, sending
@@ -184,7 +184,7 @@ def _measured(site: Site, order: Order, *, as_json: bool) -> Report:
 
 def _measure(site: Site, order: Order, tell: Tell) -> Report:
     plan = Plan(codes=order.codes, one_code=order.one_code, seed=_SEED, events=order.events)
-    port = free_port()
+    port, waits = free_port(), disk_waits()
     with bench_house(site, plan, bind=f"127.0.0.1:{port}", tell=tell) as house:
         keys = keyring(next(iter(house.settings.accounts.values())))
         with sending(plan, keys, port=port, connections=order.connections, tell=tell) as sender:
@@ -194,7 +194,7 @@ def _measure(site: Site, order: Order, tell: Tell) -> Report:
             first, answers = sender.check([warm, sent])
         tell("comparing", 0, None)
         checked = _compare(house, plan, [*warm.order, *sent.order], [*first, *answers])
-    return Report(site=site, order=order, run=sent.run, answers=answers, spent=spent, checked=checked)
+    return Report(site=site, order=order, run=sent.run, answers=answers, spent=spent, checked=checked, disk_waits=waits)
 
 
 def _warm_up(sender: Sender, order: Order) -> Sent:

@@ -1,17 +1,21 @@
-"""How busy the machine was with other things while something was measured."""
+"""How busy the machine is with other things while something is measured, and just before."""
 
 from __future__ import annotations
 
 import os
+import re
 import resource
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-__all__ = ["Moment"]
+__all__ = ["Moment", "disk_waits"]
 
 _STAT = Path("/proc/stat")
+_PRESSURE = Path("/proc/pressure/io")
+_WAITED_US = re.compile(r"^some .*total=(\d+)$", re.MULTILINE)
+_LOOK_S = 0.5
 _IDLE = {3, 4}
 _COUNTED = 8
 """Of the figures of a processor: those behind are guests', who are in the first two already (proc(5))."""
@@ -49,6 +53,27 @@ class Moment:
             return None
         others = self.busy_s - before.busy_s - service_s - (self.ours_s - before.ours_s)
         return max(others / passed, 0.0)
+
+
+def disk_waits() -> float | None:
+    """Watch the disks for a moment, in which we must not use them ourselves.
+
+    :returns: the share of the time in which some program waited for one; ``None`` where the system does not tell.
+    """
+    before, begun = _waited_s(), time.monotonic()
+    if before is None:
+        return None
+    time.sleep(_LOOK_S)
+    after, passed = _waited_s(), time.monotonic() - begun
+    return None if after is None or passed <= 0 else min((after - before) / passed, 1.0)
+
+
+def _waited_s() -> float | None:
+    try:
+        waited = _WAITED_US.search(_PRESSURE.read_text(encoding="ascii"))
+    except OSError:
+        return None
+    return int(waited[1]) / 1e6 if waited else None
 
 
 def _busy_s() -> float | None:

@@ -49,7 +49,7 @@ def _as_json(report: Report) -> dict[str, object]:
         "engine": report.site.engine,
         "mode": report.site.mode,
         "processors": cores(),
-        "measured_s": round(run.seconds, 3),
+        "measured_s": round(report.span_s, 3),
         "pushes_per_s": round(report.pushes_per_s, 1),
         "scans_per_s": round(report.scans_per_s, 1),
         "latency_ms": {name: round(value * 1000, 3) for name, value in asdict(latencies).items()}
@@ -68,6 +68,7 @@ def _as_json(report: Report) -> dict[str, object]:
             "generator": _rounded(report.each_us(run.processor_s)),
         },
         "other_programs_processors": None if report.spent.others is None else round(report.spent.others, 2),
+        "disk_waits_before": None if report.disk_waits is None else round(report.disk_waits, 2),
         "worker_bytes": report.spent.worker_bytes,
         "pushes_per_commit": _rounded(report.pushes_per_commit),
         "pushes_used_up": run.used_up,
@@ -89,7 +90,7 @@ def _title(report: Report) -> str:
     most = "up to " if lines > order.connections else ""
     connections = f"{most}{lines} connection{'s' if lines > 1 else ''}"
     return (
-        f"{loop}, {connections}, {report.run.seconds:.1f} s\n"
+        f"{loop}, {connections}, {report.span_s:.1f} s\n"
         f"{workers}, {site.engine}, {site.mode} mode, {scanned} {order.codes:,}"
         f"{_WITH_EVENTS if order.events else ''}"
     )
@@ -153,13 +154,13 @@ def _words(report: Report) -> list[str]:
         words.append("Nothing was answered: the log of `scanhook serve` says why.")
     if not report.checked.clean:
         words.append(f"A promise was broken. {_first_wrong(report)}Please report this with the table.")
-    words.extend(filter(None, (_slow(report), _not_served(report), _disturbed(report))))
+    words.extend(filter(None, (_slow(report), _not_served(report), _disturbed(report), _disk(report))))
     words.extend(meaning for name, meaning in _TROUBLES.items() if report.errors[name])
     if report.order.rate is None:
         words.append("In a closed loop who sends waits for who answers: what a stall does to consumers, --rate shows.")
     else:
         words.append(f"Latency counts from the moment at which a {report.order.push} was due.")
-        words.extend(filter(None, (_alone(report),)))
+        words.extend(filter(None, (_unshared(report),)))
     if report.run.used_up:
         words.append("The pushes that were made ready came to their end before the time: it was faster than expected.")
     if report.site.other_verifiers:
@@ -178,13 +179,13 @@ def _meanings(order: Order) -> tuple[str, ...]:
     )
 
 
-def _alone(report: Report) -> str:
+def _unshared(report: Report) -> str:
     shared, one = report.pushes_per_commit, report.order.push
     if shared is None or shared >= _FEW_PER_COMMIT:
         return ""
     return (
-        f"At such a rate hardly a {one} shares its wait for the disk, and a processor that has waited is slow at "
-        f"first: each {one} costs more than under load."
+        f"At such a rate hardly a {one} shares its wait for the disk, a processor that has waited is slow at first, "
+        f"and few share what the service does besides: each {one} costs more than under load."
     )
 
 
@@ -198,11 +199,23 @@ def _slow(report: Report) -> str:
 def _disturbed(report: Report) -> str:
     if report.others is None:
         return ""
-    alone = "it does more" if report.order.rate is None else "it answers sooner"
+    used = f"or other machines on the same host, used {report.others:.1f} of {cores()} processors"
+    if report.site.address:
+        return f"Other programs, with PostgreSQL if it runs here, {used}."
+    return f"Other programs, {used}: without them {_alone(report)} than this."
+
+
+def _disk(report: Report) -> str:
+    if report.busy_disk is None:
+        return ""
     return (
-        f"Other programs, or other machines on the same host, used {report.others:.1f} of {cores()} processors: "
-        f"without them {alone} than this."
+        f"Just before it began, other programs waited for a disk {report.busy_disk:.0%} of the time: if that is the "
+        f"storage's, without them {_alone(report)} than this."
     )
+
+
+def _alone(report: Report) -> str:
+    return "it does more" if report.order.rate is None else "it answers sooner"
 
 
 def _not_served(report: Report) -> str:

@@ -20,6 +20,8 @@ _KEPT_UP_SHARE = 0.95
 _LATE_S = 1.0
 _BUSY_SHARE = 0.15
 """Of the processors: so little is used by others on every machine, and no word is lost about it."""
+_WAITS_SHARE = 0.1
+"""Of the time: the same of disks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,7 @@ class Report:
     :param answers: to each push of the run: what it was told, a sentence where an answer came that is none, ``None``
         where none came.
     :param checked: about the warm-up's pushes, too.
+    :param disk_waits: in which share of the time just before other programs waited for a disk.
     """
 
     site: Site
@@ -79,6 +82,7 @@ class Report:
     answers: Sequence[Told | str | None] = field(repr=False)
     spent: Spent
     checked: Reckoning
+    disk_waits: float | None = None
 
     @property
     def good(self) -> bool:
@@ -100,6 +104,12 @@ class Report:
         """How many processors other programs used meanwhile, if that is worth a word."""
         others = self.spent.others
         return others if others is not None and others >= _BUSY_SHARE * cores() else None
+
+    @property
+    def busy_disk(self) -> float | None:
+        """In which share of the time before other programs waited for a disk, if that is worth a word."""
+        waits = self.disk_waits
+        return waits if waits is not None and waits >= _WAITS_SHARE else None
 
     @property
     def due(self) -> int:

@@ -59,6 +59,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_module, "running", serving_here)
     monkeypatch.setattr(bench_module, "_WARM_UP_PUSHES", 100)
     monkeypatch.setattr(bench_module, "_RATE_MIN", 100)
+    monkeypatch.setattr(bench_module, "disk_waits", lambda: 0.0)
     monkeypatch.setattr(bench_sending, "cores", lambda: 0)
 
 

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from scanhook.cli import bench_machine
-from scanhook.cli.bench_machine import Moment
+from scanhook.cli.bench_machine import Moment, disk_waits
 
 
 def moment(at: float, busy_s: float | None, ours_s: float) -> Moment:
@@ -42,3 +43,35 @@ def test_busy_is_what_our_processors_did_but_wait(tmp_path: Path, monkeypatch: p
     assert Moment.now().busy_s == 2.0
     stat.unlink()
     assert Moment.now().busy_s is None
+
+
+PRESSURE = "some avg10=9.99 avg60=9.99 avg300=9.99 total={}\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=7\n"
+
+
+@pytest.mark.parametrize(("waited_us", "share"), [(0, 0.0), (100_000, 0.2), (700_000, 1.0)])
+def test_a_disk_is_busy_where_programs_wait_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waited_us: int, share: float
+) -> None:
+    """Half a second passes, by a clock of our own."""
+    pressure, clock = tmp_path / "io", [100.0]
+    pressure.write_text(PRESSURE.format(1_000_000))
+
+    def sleep(seconds: float) -> None:
+        clock[0] += seconds
+        pressure.write_text(PRESSURE.format(1_000_000 + waited_us))
+
+    monkeypatch.setattr(bench_machine, "_PRESSURE", pressure)
+    monkeypatch.setattr(bench_machine, "time", SimpleNamespace(sleep=sleep, monotonic=lambda: clock[0]))
+
+    assert disk_waits() == pytest.approx(share)
+
+
+@pytest.mark.parametrize("said", [None, "", "full avg10=0.00 total=7"])
+def test_where_the_system_does_not_tell_no_disk_is_called_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str | None
+) -> None:
+    if said is not None:
+        (tmp_path / "io").write_text(said)
+    monkeypatch.setattr(bench_machine, "_PRESSURE", tmp_path / "io")
+
+    assert disk_waits() is None

@@ -265,6 +265,41 @@ def test_a_machine_that_others_kept_busy_is_told_of(
     assert bench_report._as_json(report)["other_programs_processors"] == others
 
 
+@pytest.mark.parametrize(("waits", "told"), [(0.42, True), (0.1, True), (0.09, False), (None, False)])
+@pytest.mark.parametrize(("rate", "end"), [(None, "it does more"), (500.0, "it answers sooner")])
+def test_a_disk_that_others_kept_busy_is_told_of(
+    report: Report,
+    rate: float | None,
+    end: str,
+    waits: float | None,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    told: bool,
+) -> None:
+    report = replace(served(report, rate=rate), disk_waits=waits)
+
+    show(report, as_json=False)
+
+    sentence = (
+        f"other programs waited for a disk {waits or 0:.0%} of the time: if that is the storage's, without them {end}"
+    )
+    assert (sentence in flat(capsys.readouterr().out)) is told
+    assert bench_report._as_json(report)["disk_waits_before"] == waits
+
+
+def test_a_postgresql_server_on_this_machine_is_no_disturbance(
+    report: Report, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = site_of(None, storage="postgresql://scanhook@127.0.0.1/bench", workers=None)
+    report = replace(report, site=site, spent=replace(report.spent, others=0.8))
+
+    show(report, as_json=False)
+
+    said = flat(capsys.readouterr().out)
+    assert "Other programs, with PostgreSQL if it runs here, or other machines on the same host, used 0.8 of 2" in said
+    assert "without them" not in said
+
+
 def test_pushes_are_told_apart_from_scans(report: Report, capsys: pytest.CaptureFixture[str]) -> None:
     report = served(report, events=True)
     report = replace(report, answers=[*[REAL] * 300, *[Taken.SUCCESS] * 600, *[NOT_ACTIVE] * 100])
@@ -300,7 +335,9 @@ def test_a_rate_counts_from_the_first_push_that_is_due_to_the_one_that_would_com
     run = replace(report.run, due=array("d", [0.0]), ended=array("d", [0.005]), statuses=array("H", [200]))
     report = replace(report, run=replace(run, seconds=0.005, unsent=0), answers=[REAL])
 
-    assert replace(report, order=replace(report.order, rate=1.0)).scans_per_s == 1.0
+    slow = replace(report, order=replace(report.order, rate=1.0))
+    assert (slow.scans_per_s, bench_report._as_json(slow)["measured_s"]) == (1.0, 1.0)
+    assert "open loop at 1 scans/s, up to 40 connections, 1.0 s" in bench_report._title(slow)
     assert replace(report, order=replace(report.order, rate=None)).scans_per_s == 200.0
 
 
