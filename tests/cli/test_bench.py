@@ -176,6 +176,13 @@ def test_who_is_told_to_end_cleans_up(shop: House, monkeypatch: pytest.MonkeyPat
     assert files_of(shop) == before
 
 
+@pytest.mark.usefixtures("small")
+def test_ctrl_c_while_the_table_is_shown_ends_it_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_module, "show", lambda *_, **__: signal.raise_signal(signal.SIGINT))
+
+    assert run("bench", *TINY, code=130).stderr.endswith("stopped; nothing is left behind\n")
+
+
 def test_where_there_is_no_house_the_defaults_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SCANHOOK_CONFIG")
     monkeypatch.chdir(tmp_path)
