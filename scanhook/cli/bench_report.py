@@ -151,7 +151,7 @@ def _us(report: Report, seconds: float | None) -> str:
 def _words(report: Report) -> list[str]:
     words = []
     if not report.answered:
-        words.append("Nothing was answered: the log of `scanhook serve` says why.")
+        words.append("Nothing was answered: start `scanhook serve`, push with `scanhook simulate`; its log says why.")
     if not report.checked.clean:
         words.append(f"A promise was broken. {_first_wrong(report)}Please report this with the table.")
     words.extend(filter(None, (_slow(report), _not_served(report), _disturbed(report), _disk(report))))
