@@ -21,8 +21,8 @@ _TURN_S = 0.002
 _PER_LATE_S = 500
 """A worker that is busy comes late to its turn, and takes so many more for each second: or whoever comes on a new line
 would wait for long behind those whose lines are busy."""
-_EVEN_TURNS = 4
-"""After so many turns without an end more stand there than make a share uneven: each turn takes twice as many then."""
+_PART = 8
+"""Where there is no end of them a turn takes this part of those that were taken since the first: shares stay even."""
 _AT_MOST = 64
 _PAUSE_S = 0.1
 _TRANSIENT = frozenset({errno.ECONNABORTED, errno.EPERM, errno.EPROTO})
@@ -42,7 +42,6 @@ class Listener:
         self._loop, self._sock, self._factory = loop, sock, factory
         self._taking: set[asyncio.Task[object]] = set()
         self._pause: asyncio.TimerHandle | None = None
-        self._turns, self._count = 0, _AT_ONCE
         self._listen()
 
     def close(self) -> None:
@@ -59,7 +58,7 @@ class Listener:
 
     def _listen(self) -> None:
         self._pause = None
-        self._turns, self._count = 0, _AT_ONCE
+        self._taken = 0
         self._loop.add_reader(self._sock, self._come)
 
     def _come(self) -> None:
@@ -69,10 +68,8 @@ class Listener:
 
     def _come_again(self, due: float) -> None:
         late_s = self._loop.time() - due
-        self._turns += 1
-        if self._turns > _EVEN_TURNS:
-            self._count = min(_AT_MOST, 2 * self._count)
-        self._take(min(_AT_MOST, self._count + int(late_s * _PER_LATE_S)))
+        count = max(_AT_ONCE, self._taken // _PART) + int(late_s * _PER_LATE_S)
+        self._take(min(_AT_MOST, count))
 
     def _take(self, count: int) -> None:
         """Take so many, and come again for the rest."""
@@ -93,6 +90,7 @@ class Listener:
                 log.error("a connection cannot be taken", why=error.strerror)
                 self._pause = self._loop.call_later(_PAUSE_S, self._listen)
                 return
+            self._taken += 1
             line.settimeout(0)
             with suppress(OSError):  # not TCP, or gone already
                 line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -93,14 +93,14 @@ def test_who_comes_late_to_his_turn_takes_more_but_not_all(
 def test_where_there_is_no_end_of_them_each_turn_takes_more(
     port: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tuned(monkeypatch, at_once=1, even_turns=2, per_late_s=0, at_most=6)
+    tuned(monkeypatch, at_once=1, part=2, per_late_s=0, at_most=6)
 
     async def act() -> None:
         listener = Noting(asyncio.get_running_loop(), port, partial(Greeter, b"a"))
         assert await greetings(port, 20) == [b"a"] * 20
-        assert listener.counts == [1, 1, 1, 2, 4, 6, 6]
+        assert listener.counts == [1, 1, 1, 1, 2, 3, 4, 6, 6]
         assert await greetings(port, 1) == [b"a"]
-        assert listener.counts[7] == 1
+        assert listener.counts[9] == 1
         listener.close()
 
     asyncio.run(act())
