@@ -3,7 +3,9 @@ from __future__ import annotations
 import shutil
 import ssl
 import subprocess
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +15,14 @@ import pytest
 
 from scanhook.envelope import Keyring
 from scanhook.sandbox import Push
+from scanhook.settings import House
 from tests.conftest import OPENID, copy_house
 from tests.serving import Server, free_port, scan_push, serving, verdict_in, wait_for
 from tests.wire.api.conftest import add_keys
 
 CONFIG = Path(__file__).parent.parent.parent / "deploy" / "nginx.conf"
+ESTABLISHED = "01"
+FEW = 20
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 
 pytestmark = [
@@ -57,8 +62,12 @@ class Proxy:
 
 
 @contextmanager
-def nginx(folder: Path, upstream: int) -> Iterator[Proxy]:
-    """Run nginx as it is shipped, but on loopback and without a trace outside a folder."""
+def nginx(folder: Path, upstream: int, *, second: int | None = None) -> Iterator[Proxy]:
+    """Run nginx as it is shipped, but on loopback and without a trace outside a folder.
+
+    :param upstream: the service's port.
+    :param second: the port of the one that is only there while the first is restarted.
+    """
     port = free_port()
     folder.mkdir()
     make_certificate = (
@@ -70,7 +79,8 @@ def nginx(folder: Path, upstream: int) -> Iterator[Proxy]:
     text = CONFIG.read_text(encoding="utf-8")
     for shipped, here in (
         ("listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;"),
-        ("http://127.0.0.1:8000;", f"http://127.0.0.1:{upstream};"),
+        ("server 127.0.0.1:8000 ", f"server 127.0.0.1:{upstream} "),
+        ("server 127.0.0.1:8001 ", f"server 127.0.0.1:{second or free_port()} "),
         ("/etc/ssl/scan.example.com.pem", str(folder / "cert.pem")),
         ("/etc/ssl/scan.example.com.key", str(folder / "key.pem")),
         ("/var/log/nginx/", f"{folder}/"),
@@ -117,11 +127,63 @@ def deserted(tmp_path: Path) -> Iterator[Proxy]:
         yield running
 
 
+def lines_to(port: int) -> int:
+    """Return how many connections a port has, seen from its side."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+    return sum(local.endswith(f":{port:04X}") and state == ESTABLISHED for _, local, _, state, *_ in lines)
+
+
+def end(service: Server) -> None:
+    """Stop a service in order."""
+    service.process.terminate()
+    assert service.process.wait() == 0
+
+
 def test_a_push_through_the_shipped_nginx_configuration_is_answered(proxy: Proxy, keys: Keyring) -> None:
     answer = proxy.push(scan_push(keys=keys))
     refused = proxy.push(Push(query="", body=b"<xml/>"))
     assert (answer.status_code, verdict_in(answer.content, keys=keys)) == (200, "real")
     assert (refused.status_code, refused.text) == (403, "not authentic")
+
+
+def test_pushes_share_connections_to_the_service(service: Server, proxy: Proxy, keys: Keyring) -> None:
+    for number in range(2 * FEW):
+        assert proxy.push(scan_push(keys=keys, FromUserName=f"o{number:027}")).status_code == 200
+    assert 0 < lines_to(service.port) < FEW
+
+
+def test_a_restart_with_a_second_service_refuses_nobody(tmp_path: Path, stocked_house: House, keys: Keyring) -> None:
+    port, second = free_port(), free_port()
+    told: list[tuple[int, str | None]] = []
+    over = threading.Event()
+
+    def push_on(proxy: Proxy) -> None:
+        while not over.is_set():
+            answer = proxy.push(scan_push(keys=keys, FromUserName=f"o{len(told):027}"))
+            served = answer.status_code == 200
+            told.append((answer.status_code, verdict_in(answer.content, keys=keys) if served else None))
+
+    with (
+        nginx(tmp_path / "nginx", port, second=second) as proxy,
+        ThreadPoolExecutor(1) as pool,
+        serving(stocked_house, tmp_path, port=port) as old,
+    ):
+        pushing = pool.submit(push_on, proxy)
+        try:
+            wait_for(lambda: len(told) > FEW, "pushes are answered")
+            with serving(stocked_house, tmp_path, port=second) as between:
+                end(old)
+                before = len(told)
+                wait_for(lambda: len(told) > before + FEW, "the second one answers")
+                with serving(stocked_house, tmp_path, port=port):
+                    end(between)
+                    before = len(told)
+                    wait_for(lambda: len(told) > before + FEW, "the first one answers again")
+                    over.set()
+                    pushing.result()
+        finally:
+            over.set()
+    assert set(told) == {(200, "real")}
 
 
 def test_no_log_of_nginx_holds_the_query(proxy: Proxy, deserted: Proxy, keys: Keyring) -> None:
