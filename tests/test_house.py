@@ -7,7 +7,7 @@ from pathlib import Path
 import scanhook
 
 ROOT = Path(scanhook.__file__).parent
-GROUND = ("errand", "errors", "clock", "loopback", "release", "settings", "tied")
+GROUND = ("errand", "errors", "clock", "interrupt", "loopback", "release", "settings", "tied")
 STAGES = ("envelope", "message", "storage", "registry", "verdict", "journal", "reply", "wechat", "office")
 # Who may import what: a stage only what stands to its left, and the ground floor; the ground floor only itself.
 ALLOWED: dict[str, tuple[str, ...]] = {

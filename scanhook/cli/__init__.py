@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import signal
+import errno
+import os
 from importlib import import_module
 
 import click
 
 from scanhook.errors import ScanhookError
+from scanhook.interrupt import STOPPED, is_interrupt
 from scanhook.release import VERSION
 
 __all__ = ["main"]
@@ -36,8 +38,11 @@ _COMMANDS = {
     "union": "What may be promoted for a commission.",
     "window": "Products in a Channels account's window.",
 }
-_STOPPED = 128 + signal.SIGINT
-"""What a shell says of a program that Ctrl-C has ended."""
+_FAULTS = {
+    errno.ENOENT: "the folder that you are in is gone: go to another one",
+    errno.ENOSPC: "the output cannot be written: its disk is full",
+}
+"""Of the ground on which every command stands; of a file that has a name its command speaks."""
 
 
 class _Commands(click.Group):
@@ -63,9 +68,19 @@ class _Commands(click.Group):
             for line in str(error).splitlines():
                 click.secho(f"error: {line}", fg="red", err=True)
             ctx.exit(1)
-        except KeyboardInterrupt:  # of a command that has no word of its own for it, or is still being loaded
+        except (KeyboardInterrupt, click.Abort, RuntimeError) as error:
+            if not is_interrupt(error):
+                raise
+            # Of a command that has no word of its own for it, that asks, or that is still being loaded.
             click.echo("stopped", err=True)
-            ctx.exit(_STOPPED)
+            ctx.exit(STOPPED)
+        except OSError as error:
+            if error.filename is not None or error.errno not in _FAULTS:
+                raise
+            click.secho(f"error: {_FAULTS[error.errno]}", fg="red", err=True)
+            if error.errno == errno.ENOSPC:  # what could not be written must not be tried again at the end
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            ctx.exit(1)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -11,6 +11,7 @@ from scanhook.__main__ import main as script
 from scanhook.cli import main
 from scanhook.release import VERSION
 from tests.cli.conftest import run
+from tests.serving import environment
 
 COMMANDS = [
     "albums",
@@ -71,6 +72,33 @@ def test_every_command_answers_help_wherever_one_stands(
 @pytest.mark.parametrize("group", ["apikeys", "batches", "codes", "products", "scans", "storage"])
 def test_a_group_alone_shows_its_help(group: str) -> None:
     assert "Commands:" in run(group, code=2).output
+
+
+def test_ctrl_c_at_a_prompt_ends_a_command_like_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_question: str) -> str:
+        abort = click.Abort()
+        abort.__context__ = KeyboardInterrupt()  # as click has it
+        raise abort
+
+    monkeypatch.setattr("scanhook.cli.init._ask", interrupted)
+    assert run("init", tmp_path / "new", code=130).stderr == "stopped\n"
+
+
+def shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script in a folder, with the command as this Python has it."""
+    words = ["sh", "-c", script.replace("scanhook", f"{sys.executable} -P -m scanhook")]
+    return subprocess.run(words, cwd=folder, env=environment(folder), capture_output=True, text=True, check=False)
+
+
+def test_an_output_that_is_full_is_told_in_one_line(tmp_path: Path) -> None:
+    ended = shell("scanhook bench --help > /dev/full", tmp_path)
+    assert (ended.returncode, ended.stderr) == (1, "error: the output cannot be written: its disk is full\n")
+
+
+def test_a_folder_that_is_gone_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    ended = shell("cd gone && rmdir ../gone && scanhook codes stats", tmp_path)
+    assert (ended.returncode, ended.stderr) == (1, "error: the folder that you are in is gone: go to another one\n")
 
 
 def test_the_version_is_told() -> None:
