@@ -5,11 +5,12 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
@@ -35,17 +36,22 @@ def run(house: House, *, bind: str, workers: int, ready: Callable[[], None] = la
     :raises Refused: when gunicorn finds that it cannot run so.
     """
     master = os.getpid()
-    folder = Path(tempfile.mkdtemp(prefix="scanhook-metrics-"))
     housekeeper = Companion("housekeeper", housekeeper_command(house), environ=housekeeper_environ())
-    # Before prometheus-client is imported for the first time, which happens with the application.
-    os.environ[_METRICS_VARIABLE] = str(folder)
+    signal.signal(signal.SIGTERM, _leave)  # until gunicorn takes it over: who is stopped as it begins cleans up too
+    folder = Path(tempfile.mkdtemp(prefix="scanhook-metrics-"))
     try:
+        # Before prometheus-client is imported for the first time, which happens with the application.
+        os.environ[_METRICS_VARIABLE] = str(folder)
         _Gunicorn(house, bind=bind, workers=workers, ready=ready, beside=housekeeper).run()
     finally:
         # A worker that is told to exit comes along here too, and the others still need what is ended here.
         if os.getpid() == master:
             housekeeper.end()
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _leave(*_: object) -> NoReturn:
+    sys.exit(0)
 
 
 def housekeeper_command(house: House) -> list[str]:

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from tests.serving import (
     Brand,
     Server,
     compose,
+    environment,
     journal_size,
     rows,
     scan_fields,
@@ -225,6 +227,19 @@ def test_the_figures_are_those_of_all_workers(server: Server) -> None:
 
     wait_for(send_another, "several workers have counted")
     assert {real_pushes(server) for _ in range(8)} == {before + sent}
+
+
+def test_who_is_stopped_as_it_begins_leaves_nothing_behind(tmp_path: Path, stocked_house: House) -> None:
+    command = [sys.executable, "-m", "scanhook", "serve", "--config", str(stocked_house.path)]
+    environ = environment(tmp_path)
+
+    def folders() -> list[Path]:
+        return list(Path(environ["TMPDIR"]).glob("scanhook-*"))
+
+    with subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL, start_new_session=True) as process:
+        wait_for(folders, "it begins")
+        process.terminate()
+    assert (process.returncode, folders()) == (0, [])
 
 
 def test_only_this_machine_may_look_inside(server: Server) -> None:
