@@ -109,15 +109,17 @@ class Forwarder:
         """Pass a push on when there is time for it; nobody waits for its answer, and none is used."""
         if not self._copies.acquire(blocking=False):
             self._told("copy_dropped")
-            return
-        if not handed(self._copiers, partial(self._copy, parcel), dropped=self._copies.release):
-            self._copies.release()
-            self._told("copy_dropped")
+        elif not handed(self._copiers, partial(self._copy, parcel), dropped=self._drop):
+            self._drop()
 
     def close(self) -> None:
         """Let what is on its way come to its end, and close the pooled connections."""
         self._copiers.shutdown(wait=True, cancel_futures=True)
         self._transport.close()
+
+    def _drop(self) -> None:
+        self._copies.release()
+        self._told("copy_dropped")
 
     def _copy(self, parcel: Parcel) -> None:
         try:
