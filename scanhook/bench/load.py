@@ -15,6 +15,7 @@ import time
 from array import array
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
@@ -99,12 +100,13 @@ def serve(descriptor: int) -> None:
 
     :param descriptor: of the line to the main process.
     """
-    with Connection(descriptor) as line:
+    with Connection(descriptor) as line, suppress(EOFError, OSError):  # it may be cut, in the midst of a message too
         load: Load = line.recv()
         try:
-            line.send(load.run())
+            found: Run | str = load.run()
         except OSError as error:
-            line.send(error.strerror or type(error).__name__)
+            found = error.strerror or type(error).__name__
+        line.send(found)
 
 
 class _Loop:

@@ -198,7 +198,7 @@ def serve(descriptor: int) -> None:
     """
     with suppress(OSError):
         os.nice(max(_NICE - os.nice(0), 0))
-    with Connection(descriptor) as line, suppress(EOFError, ConnectionError):
+    with Connection(descriptor) as line, suppress(EOFError, OSError):  # it may be cut in the midst of a message
         make, setup, number = line.recv()
         work = make(setup, number)
         while True:
@@ -208,9 +208,7 @@ def serve(descriptor: int) -> None:
                     line.send((_DONE, work.finish()))
                 else:
                     line.send((_DONE, _do(work(task), lambda question: _ask(line, question))))
-            except (EOFError, ConnectionError):
-                raise
-            except Exception as error:  # noqa: BLE001  (it is raised in the main process)
+            except Exception as error:  # noqa: BLE001  (it is raised in the main process, if that is still there)
                 line.send((_FAILED, error))
 
 

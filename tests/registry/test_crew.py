@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Generator
+from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scanhook.errors import CodeFileRefused, StorageError
-from scanhook.registry.crew import Crew, cores
+from scanhook.registry.crew import _SERVE, Crew, cores, python_path
 
 
 class Squarer:
@@ -50,6 +53,21 @@ def test_tasks_are_done_and_questions_answered_in_order(tmp_path: Path, size: in
     assert sorted(results) == [(task, task * task + 1000) for task in range(8)]
     assert asked == list(range(8))
     assert sorted(file.name for file in tmp_path.iterdir()) == [f"finished-{n}" for n in range(max(size, 1))]
+
+
+def test_a_helper_whose_line_is_cut_in_the_midst_of_a_message_ends_without_a_word() -> None:
+    ours, theirs = Pipe()
+    with theirs:
+        helper = subprocess.Popen(
+            [sys.executable, "-P", "-c", _SERVE, str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": python_path()},
+        )
+    os.write(ours.fileno(), (100).to_bytes(4, "big") + b"the first of a hundred bytes")
+    ours.close()
+    assert helper.communicate()[1] == b""
+    assert helper.returncode == 0
 
 
 @pytest.mark.parametrize("size", [0, 1])
