@@ -181,7 +181,7 @@ class Receiver:
                 reasons[entry.reason] += 1
                 self._warn(push.scan, entry)
             if not entry.decided:
-                answers.append(self.undecided(push.opened, push.why or Undecided("the scan has no verdict yet")))
+                answers.append(self._undecided(push.opened, push.why or Undecided("the scan has no verdict yet")))
                 continue
             outcomes[kept.outcome] += 1
             answers.append(self._reply(push.opened, entry))
@@ -191,10 +191,10 @@ class Receiver:
             self.meter.pushed(ScanProductCallback.event, outcome, count)
         return answers
 
-    def undecided(self, opened: Opened, error: ScanhookError) -> Answer | ScanhookError:
-        """Return what a push is answered that gets no verdict now, or the error that stands in its place."""
-        self.meter.pushed(opened.event.event, "undecided", 1)
-        if not self.success_when_undecided or not isinstance(opened.event, ScanProductCallback):
+    def _undecided(self, opened: Opened, error: ScanhookError) -> Answer | ScanhookError:
+        """Return what a scan is answered that gets no verdict now, or the error that stands in its place."""
+        self.meter.pushed(ScanProductCallback.event, "undecided", 1)
+        if not self.success_when_undecided:
             return error
         self.meter.warned(opened.account.name, f"answered `success` without a verdict: {error}")
         return _SUCCESS

@@ -25,6 +25,7 @@ BUSY_WAIT_S = 1.2
 _BUSY_SLEEP_S = 0.0002
 _SYNCHRONOUS_FULL = 2
 _FULL_BYTES = 1 << 20
+"""A disk with less room is called full: SQLite could not even enlarge its files by what it takes at once."""
 
 
 def rows_of(connection: apsw.Connection, statement: str, bindings: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:

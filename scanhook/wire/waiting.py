@@ -213,9 +213,10 @@ class WaitingRoom:
                 self._let_through(visitors, begun)
             except Exception as error:  # noqa: BLE001  (whoever comes next must find somebody)
                 told = self._callback.broken(error)
-                for visitor in (*visitors, *(visitor for _, visitor in begun)):
-                    with suppress(RuntimeError):  # the loop has gone, and with it everybody
-                        visitor.answer.get_loop().call_soon_threadsafe(self._hand_over, [(visitor, told)])
+                everybody = [*visitors, *(visitor for _, visitor in begun)]
+                with suppress(RuntimeError):  # the loop has gone, and with it everybody
+                    loop = everybody[0].answer.get_loop()
+                    loop.call_soon_threadsafe(self._hand_over, [(visitor, told) for visitor in everybody])
             with self._lock:
                 self._on_their_way -= 1
                 more = self._is_time()

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -49,6 +51,11 @@ class Desk:
         """Let somebody open a product's page."""
         event = "user_scan_product"
         return self.join(scan_push(keys=self.wire.keys(), Event=event, NeedAntiFake=None, FromUserName=person))
+
+    async def looked_at(self) -> None:
+        """Wait until nobody stands in line whom nobody has looked at."""
+        while self.line._standing:  # noqa: ASYNC110  (the line tells nobody)
+            await asyncio.sleep(0)
 
     async def told(self, answer: _Answers) -> str:
         """Return the verdict, or the status of an answer without one."""
@@ -162,15 +169,19 @@ def test_who_stands_too_long_behind_a_disk_that_stalls_is_told_so_meanwhile(
     wire: Wire, storing: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(line_module, "GROUP_MAX", 2)
-    monkeypatch.setattr(line_module, "STANDING_S", 0.02)
     monkeypatch.setattr(line_module, "LOOK_S", 0.01)
+    gone_by_s = 0.0
+    clock = SimpleNamespace(perf_counter=lambda: time.perf_counter() + gone_by_s)
+    monkeypatch.setattr(line_module, "time", clock)
 
     async def act(desk: Desk) -> None:
         first = desk.scan(person="o0")
         await storing.somebody()
         next_ones = [desk.scan(person=f"o{number}") for number in (1, 2)]
-        await asyncio.sleep(0.01)
+        await desk.looked_at()
         too_many = [desk.scan(person=f"o{number}") for number in (3, 4)]
+        nonlocal gone_by_s
+        gone_by_s = 3.0
         assert [await desk.told(answer) for answer in too_many] == ["503", "503"]
         assert not any(answer.done() for answer in (first, *next_ones))
         storing.opened.set()
