@@ -27,7 +27,7 @@ from scanhook.cli.common import json_option, storage_of
 from scanhook.cli.progress import IMPORT_STEPS, progress_bar
 from scanhook.errors import Refused
 from scanhook.journal import JournalStore
-from scanhook.settings import CONFIG_VARIABLE, House, find_config, load_settings
+from scanhook.settings import CONFIG_VARIABLE, House, find_config, load_settings, settings_in_environment
 from scanhook.wire.service import keyring
 
 __all__ = ["bench"]
@@ -57,8 +57,14 @@ _STEPS = {
 def _house_or_none(_context: click.Context, _parameter: click.Parameter, value: Path | None) -> House | None:
     """Read the settings; where nobody names any and there are none here, the defaults are measured."""
     path = find_config(value)
-    named = value is not None or os.environ.get(CONFIG_VARIABLE)
-    return load_settings(path) if named or path.exists() else None
+    if value is not None or os.environ.get(CONFIG_VARIABLE) or path.exists():
+        return load_settings(path)
+    if given := settings_in_environment():
+        raise Refused(
+            f"{given[0]} is set, and there is no settings file that it could change: name the file with --config, or "
+            "unset it to measure every setting's default"
+        )
+    return None
 
 
 class _Number(click.FloatRange):
@@ -81,7 +87,13 @@ class _Number(click.FloatRange):
     help="The settings file; else $SCANHOOK_CONFIG, else ./scanhook.toml, else every setting's default.",
 )
 @click.option("--seconds", type=_Number(0.1, 120), default=10, show_default=True, help="How long it measures.")
-@click.option("--connections", type=click.IntRange(1, LINES_MAX), default=32, show_default=True, help="To the service.")
+@click.option(
+    "--connections",
+    type=click.IntRange(1, LINES_MAX),
+    default=32,
+    show_default=True,
+    help="To the service; with --rate more are opened where all of them wait for an answer.",
+)
 @click.option(
     "--rate",
     type=_Number(1, 20_000),
@@ -187,8 +199,9 @@ def _measure(site: Site, order: Order, tell: Tell) -> Report:
     port, waits = free_port(), disk_waits()
     with bench_house(site, plan, bind=f"127.0.0.1:{port}", tell=tell) as house:
         keys = keyring(next(iter(house.settings.accounts.values())))
+        environ = {**site.environ(), "TMPDIR": str(house.base)}  # what the service leaves behind when it is killed
         with sending(plan, keys, port=port, connections=order.connections, tell=tell) as sender:
-            with running(house, workers=site.workers, port=port, environ=site.environ()) as service:
+            with running(house, workers=site.workers, port=port, environ=environ) as service:
                 warm = _warm_up(sender, order)
                 sent, spent = _load(sender, service, order, warm)
             first, answers = sender.check([warm, sent])

@@ -22,6 +22,8 @@ _EXACT_BELOW = 10
 _WITH_EVENTS = ",\nwith every scan two other events"
 _FEW_PER_COMMIT = 2
 """So few share one wait for the disk where nearly each has its own."""
+_ENOUGH = 1_000
+"""Of fewer answers the highest percentiles are those of single ones, and processor time, told in ticks, is rough."""
 _TROUBLES = {
     "other_status": "other status: answered with a status other than 200 and 503.",
     "line_cut": "line cut: the service closed the connection before it had answered, as one that ends does.",
@@ -104,7 +106,7 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         ("scans/s", _rate(report.scans_per_s)),
         ("latency, ms", _took(report.latencies)),
         ("answers", _counts(report.told)),
-        ("not served", f"{report.not_served:,} of {report.due:,} due, a 503 counts"),
+        ("not served", f"{report.not_served:,} of {report.due:,} due, 503s included"),
         ("refused (503)", f"{report.refused:,}"),
         ("errors", _counts({name: count for name, count in report.errors.items() if count}).replace("_", " ") or "0"),
         (f"processor/{one}", f"service {service}  generator {generator}"),
@@ -154,6 +156,8 @@ def _words(report: Report) -> list[str]:
         words.append("Nothing was answered: start `scanhook serve`, push with `scanhook simulate`; its log says why.")
     if not report.checked.clean:
         words.append(f"A promise was broken. {_first_wrong(report)}Please report this with the table.")
+    if 0 < report.answered < _ENOUGH:
+        words.append(f"{report.answered:,} answers are few: measure for longer, or believe only p50 and the check.")
     words.extend(filter(None, (_slow(report), _not_served(report), _disturbed(report), _disk(report))))
     words.extend(meaning for name, meaning in _TROUBLES.items() if report.errors[name])
     if report.order.rate is None:
@@ -162,19 +166,20 @@ def _words(report: Report) -> list[str]:
         words.append(f"Latency counts from the moment at which a {report.order.push} was due.")
         words.extend(filter(None, (_unshared(report),)))
     if report.run.used_up:
-        words.append("The pushes that were made ready came to their end before the time: it was faster than expected.")
+        why = "" if report.not_served else "it was faster than expected, and "
+        words.append(f"It ended before the time: {why}every push that had been made was sent.")
     if report.site.other_verifiers:
         words.append("Only the registry was asked: no bench asks other verifiers of your settings.")
     if report.site.address:
         words.append("The processor time is scanhook's own; PostgreSQL's is not in it.")
-    words.append(f"Who scanned shared the {cores()} processors with the service.")
+    words.append(f"The program that scanned shared the {cores()} processors with the service.")
     return [*words, *_meanings(report.order)]
 
 
 def _meanings(order: Order) -> tuple[str, ...]:
     what = order.pushes
     return (
-        "check: of all pushes, the warm-up's too; of them repeats: the same push once more, as WeChat sends it.",
+        "check: of all pushes, the warm-up's too, which keeps to no rate; of them repeats: the same push once more.",
         f"{what}/commit: so many {what} were brought to the disk at once. generator: the process that sends them.",
     )
 
@@ -223,7 +228,7 @@ def _not_served(report: Report) -> str:
         return ""
     end = "." if report.order.rate is None else ", and with --rate that is a failure."
     return (
-        f"{report.not_served:,} of {report.due:,} {report.order.pushes} were not served (a 503 serves nobody) and have "
+        f"{report.not_served:,} of {report.due:,} {report.order.pushes} were not served (503s included) and have "
         f"no latency: the percentiles are of the others only{end}"
     )
 

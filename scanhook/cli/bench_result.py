@@ -37,7 +37,7 @@ class Order:
     rate: float | None
     codes: int
     one_code: bool
-    events: bool = False
+    events: bool
 
     @property
     def pushes(self) -> str:
@@ -63,7 +63,7 @@ class Spent:
     processor_s: float | None
     commits: int
     worker_bytes: int | None
-    others: float | None = None
+    others: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class Report:
     answers: Sequence[Told | str | None] = field(repr=False)
     spent: Spent
     checked: Reckoning
-    disk_waits: float | None = None
+    disk_waits: float | None
 
     @property
     def good(self) -> bool:

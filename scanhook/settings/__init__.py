@@ -1,6 +1,6 @@
 """The settings: one TOML file, the environment over it."""
 
-from scanhook.settings.load import CONFIG_VARIABLE, House, find_config, load_settings
+from scanhook.settings.load import CONFIG_VARIABLE, House, find_config, load_settings, settings_in_environment
 from scanhook.settings.model import AccountSettings, ServiceSettings, Settings, StorageSettings, VerifierSettings
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "VerifierSettings",
     "find_config",
     "load_settings",
+    "settings_in_environment",
 ]

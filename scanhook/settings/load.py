@@ -17,7 +17,7 @@ from scanhook.errors import SettingsError
 from scanhook.settings.model import Settings
 from scanhook.settings.places import line_of
 
-__all__ = ["CONFIG_VARIABLE", "House", "find_config", "load_settings"]
+__all__ = ["CONFIG_VARIABLE", "House", "find_config", "load_settings", "settings_in_environment"]
 
 CONFIG_VARIABLE = "SCANHOOK_CONFIG"
 DEFAULT_CONFIG = "scanhook.toml"
@@ -60,6 +60,11 @@ class House:
 def find_config(given: Path | None = None) -> Path:
     """Return the settings file to use: the one given, else ``$SCANHOOK_CONFIG``, else ``./scanhook.toml``."""
     return (given or Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG)).absolute()
+
+
+def settings_in_environment() -> list[str]:
+    """Return the names of the variables in the environment that hold a setting, sorted."""
+    return sorted(name for name in os.environ if "__" in name and _VARIABLE.match(name.upper()))
 
 
 def load_settings(path: Path | str) -> House:

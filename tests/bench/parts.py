@@ -6,7 +6,8 @@
     python -m tests.bench.parts --group 4 --codes 1000000
 
 In one process, without HTTP and without anybody beside it: processor time, of pushes that are all different. First the
-steps as the service takes them, one group after the other; then the parts of the first step, each for a group at once.
+steps as the service takes them, one group after the other; then the parts of the first step, and the HTTP before it,
+each for a group at once.
 """
 
 from __future__ import annotations

@@ -105,7 +105,8 @@ def main(
         f"{', a third of it scans' if events else ''}: "
         f"{answered / took_us * 1e6:.0f} pushes/s, p50 {p50 / 1e3:.1f} ms, p99 {p99 / 1e3:.1f} ms, "
         f"CPU a push: service {used[0] / sent * 1e6:.0f} us, server {used[1] / sent * 1e6:.0f} us; "
-        f"answered {answered}, refused {refused}, broken lines {failed}, stored {found}"
+        f"answered {answered}, refused {refused}, broken lines {failed}, stored {found} "
+        f"(wrk hangs up on the last {lines})"
     )
     for why, count in reasons.items():
         click.echo(f"  {count} times: {why}")

@@ -199,11 +199,25 @@ def test_where_there_is_no_house_the_defaults_are_measured(tmp_path: Path, monke
     assert asked == [None]
 
 
+def test_settings_from_the_environment_change_no_file_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SCANHOOK_CONFIG")
+    monkeypatch.setenv("SCANHOOK_SERVICE__WORKERS", "1")
+    monkeypatch.chdir(tmp_path)
+
+    assert run("bench", code=1).stderr == (
+        "error: SCANHOOK_SERVICE__WORKERS is set, and there is no settings file that it could change: name the file "
+        "with --config, or unset it to measure every setting's default\n"
+    )
+
+
 @contextmanager
 def benching(home: Path, house: House, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a bench as users do; what is still there when the block is left is killed."""
     words = [sys.executable, "-m", "scanhook", "bench", "--config", str(house.path), "--codes", "1000", *options]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment(home)) as process:
+    environ = {**environment(home), "TMPDIR": str(home)}  # whatever is forgotten is found there
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environ) as process:
         try:
             yield process
         finally:
@@ -242,6 +256,7 @@ def test_a_bench_that_is_stopped_leaves_nothing_behind(shop: House, tmp_path: Pa
 
     assert process.returncode == 128 + number
     assert files_of(shop) == before
+    assert list(tmp_path.glob("scanhook-*")) == []
     assert [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE] == []
 
 
@@ -258,6 +273,7 @@ def test_the_service_of_a_bench_that_is_killed_ends_and_the_next_bench_deletes_t
         process.communicate()
 
     wait_for(lambda: not any(_lives(child) for child in children), "all have ended")
+    assert list(tmp_path.glob("scanhook-*")) == []
     (left,) = shop.base.glob("scanhook-bench-*")
     with benching(tmp_path, shop, "--seconds", "0.2") as process:
         process.communicate()

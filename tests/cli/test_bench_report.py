@@ -50,11 +50,12 @@ def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Report:
     )
     return Report(
         site=site_of(None, storage="", workers=None),
-        order=Order(seconds=2.0, connections=32, rate=500.0, codes=100_000, one_code=False),
+        order=Order(seconds=2.0, connections=32, rate=500.0, codes=100_000, one_code=False, events=False),
         run=run,
         answers=[*[REAL] * 800, *[FAKE] * 94, *[NOT_ACTIVE] * 100, *[None] * 6],
-        spent=Spent(processor_s=0.2485, commits=100, worker_bytes=81_000_000),
+        spent=Spent(processor_s=0.2485, commits=100, worker_bytes=81_000_000, others=None),
         checked=CLEAN,
+        disk_waits=None,
     )
 
 
@@ -83,7 +84,8 @@ def test_one_table_of_80_columns_says_everything(report: Report, capsys: pytest.
         " 494 ",
         "p50 497.0  p90 895.0  p99 985.0  p99.9 994.0  max 994.0",
         "real 800  fake 94  not_active 100",
-        "13 of 1,007 due, a 503 counts",
+        "13 of 1,007 due, 503s included",
+        "994 answers are few: measure for longer, or believe only p50 and the check.",
         "other status 1  line cut 2  no answer in time 1  unsent 7",
         "service 250 µs  generator 50 µs",
         "81 MB",
@@ -91,13 +93,13 @@ def test_one_table_of_80_columns_says_everything(report: Report, capsys: pytest.
         "sent 1,100  of them repeats 20",
         "answered 1,096  stored 1,078",
         "lost 0  doubled 0  wrong verdicts 0",
-        "13 of 1,007 scans were not served (a 503 serves nobody) and have no latency: ",
+        "13 of 1,007 scans were not served (503s included) and have no latency: ",
         "the percentiles are of the others only, and with --rate that is a failure.",
         "Latency counts from the moment at which a scan was due.",
-        "Who scanned shared the 2 processors with the service.",
+        "The program that scanned shared the 2 processors with the service.",
         "unsent: due, and could not leave: no connection was free, or the service was gone.",
         "line cut: the service closed the connection before it had answered",
-        "check: of all pushes, the warm-up's too; of them repeats: the same push once more",
+        "check: of all pushes, the warm-up's too, which keeps to no rate; of them repeats: the same push once more.",
         "scans/commit: so many scans were brought to the disk at once. generator: the process that sends them.",
     ):
         assert flat(words) in flat(said)
@@ -179,7 +181,9 @@ def test_a_broken_promise_is_told(report: Report, fault: str, capsys: pytest.Cap
 
 
 def test_a_run_without_an_answer_is_not_good(report: Report, capsys: pytest.CaptureFixture[str]) -> None:
-    report = replace(report, answers=[None] * 1000, spent=Spent(processor_s=None, commits=0, worker_bytes=None))
+    report = replace(
+        report, answers=[None] * 1000, spent=Spent(processor_s=None, commits=0, worker_bytes=None, others=None)
+    )
 
     show(report, as_json=False)
 
@@ -197,7 +201,7 @@ def test_a_run_without_an_answer_is_not_good(report: Report, capsys: pytest.Capt
         ({}, {"rate": None}, "what a stall does to consumers, --rate shows"),
         ({}, {"rate": None, "connections": 1}, "closed loop, 1 connection, 2.0 s"),
         ({}, {"one_code": True}, "safe mode, one code of 100,000"),
-        ({"used_up": True}, {"rate": None}, "came to their end before the time"),
+        ({"used_up": True}, {"rate": None}, "It ended before the time: every push that had been made was sent."),
         ({"lines": 32}, {}, "open loop at 500 scans/s, 32 connections"),
         ({}, {"events": True}, "open loop at 500 pushes/s"),
         ({}, {"events": True}, "codes: 100,000, with every scan two other events"),

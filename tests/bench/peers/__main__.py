@@ -73,7 +73,8 @@ def main(rounds: int, seconds: int, lines: int, codes: int) -> None:
             count = seconds * 12_000
             write_pushes(home / "pushes", keyring(house.settings.accounts["main"]), count=count, codes=codes)
             for name, command in commands.items():
-                with _running([part.replace("PORT", str(port)) for part in command], environ, port) as pid:
+                at_port = [part.replace("PORT", str(port)) for part in command]
+                with _running(at_port, environ, port, log=home / "log") as pid:
                     found[name].append(_measure(home, port, pid, seconds=seconds, lines=lines))
                 one = found[name][-1]
                 click.echo(f"round {number + 1} {name}: {one.each_s:.0f}/s, {one.us:.0f} us", err=True)
@@ -115,15 +116,19 @@ def _make_peers_file(path: Path, codes: int) -> None:
 
 
 @contextmanager
-def _running(command: Sequence[str], environ: Mapping[str, str], port: int) -> Iterator[int]:
+def _running(command: Sequence[str], environ: Mapping[str, str], port: int, *, log: Path) -> Iterator[int]:
     """Run a receiver, alone on the port."""
-    with subprocess.Popen(
-        command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    ) as process:
+    with (
+        log.open("wb") as errors,
+        subprocess.Popen(
+            command, env=environ, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True
+        ) as process,
+    ):
         try:
             wait_for(lambda: process.poll() is not None or _listens(port), f"{command[0]} listens")
             if process.poll() is not None:
-                raise click.ClickException(f"{' '.join(command)} ended with {process.returncode}")
+                said = log.read_text(encoding="utf-8", errors="replace").strip() or "it said nothing"
+                raise click.ClickException(f"{' '.join(command)} ended with {process.returncode}:\n{said}")
             time.sleep(1.5)  # the workers are up before it begins
             yield process.pid
         finally:
