@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import httpx2
@@ -23,6 +24,7 @@ from tests.wire.api.conftest import add_keys
 CONFIG = Path(__file__).parent.parent.parent / "deploy" / "nginx.conf"
 ESTABLISHED = "01"
 FEW = 20
+PUSHERS = 6
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 
 pytestmark = [
@@ -157,18 +159,20 @@ def test_a_restart_with_a_second_service_refuses_nobody(tmp_path: Path, stocked_
     told: list[tuple[int, str | None]] = []
     over = threading.Event()
 
-    def push_on(proxy: Proxy) -> None:
-        while not over.is_set():
-            answer = proxy.push(scan_push(keys=keys, FromUserName=f"o{len(told):027}"))
+    def push_on(proxy: Proxy, who: int) -> None:
+        for number in count():
+            if over.is_set():
+                return
+            answer = proxy.push(scan_push(keys=keys, FromUserName=f"o{who}{number:026}"))
             served = answer.status_code == 200
             told.append((answer.status_code, verdict_in(answer.content, keys=keys) if served else None))
 
     with (
         nginx(tmp_path / "nginx", port, second=second) as proxy,
-        ThreadPoolExecutor(1) as pool,
+        ThreadPoolExecutor(PUSHERS) as pool,
         serving(stocked_house, tmp_path, port=port) as old,
     ):
-        pushing = pool.submit(push_on, proxy)
+        pushing = [pool.submit(push_on, proxy, who) for who in range(PUSHERS)]
         try:
             wait_for(lambda: len(told) > FEW, "pushes are answered")
             with serving(stocked_house, tmp_path, port=second) as between:
@@ -180,7 +184,8 @@ def test_a_restart_with_a_second_service_refuses_nobody(tmp_path: Path, stocked_
                     before = len(told)
                     wait_for(lambda: len(told) > before + FEW, "the first one answers again")
                     over.set()
-                    pushing.result()
+                    for each in pushing:
+                        each.result()
         finally:
             over.set()
     assert set(told) == {(200, "real")}
