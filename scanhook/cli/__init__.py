@@ -68,7 +68,7 @@ class _Commands(click.Group):
             for line in str(error).splitlines():
                 click.secho(f"error: {line}", fg="red", err=True)
             ctx.exit(1)
-        except (KeyboardInterrupt, click.Abort, RuntimeError) as error:
+        except (KeyboardInterrupt, RuntimeError) as error:  # click's `Abort` is one too
             if not is_interrupt(error):
                 raise
             # Of a command that has no word of its own for it, that asks, or that is still being loaded.

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
@@ -37,7 +37,8 @@ def run(house: House, *, bind: str, workers: int, ready: Callable[[], None] = la
     """
     master = os.getpid()
     housekeeper = Companion("housekeeper", housekeeper_command(house), environ=housekeeper_environ())
-    signal.signal(signal.SIGTERM, _leave)  # until gunicorn takes it over: who is stopped as it begins cleans up too
+    # Until gunicorn takes it over: who is stopped as it begins cleans up too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     folder = Path(tempfile.mkdtemp(prefix="scanhook-metrics-"))
     try:
         # Before prometheus-client is imported for the first time, which happens with the application.
@@ -48,10 +49,6 @@ def run(house: House, *, bind: str, workers: int, ready: Callable[[], None] = la
         if os.getpid() == master:
             housekeeper.end()
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _leave(*_: object) -> NoReturn:
-    sys.exit(0)
 
 
 def housekeeper_command(house: House) -> list[str]:

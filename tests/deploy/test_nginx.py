@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path
 
 import httpx2
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 from scanhook.envelope import Keyring
@@ -22,7 +23,6 @@ from tests.serving import Server, free_port, scan_push, serving, verdict_in, wai
 from tests.wire.api.conftest import add_keys
 
 CONFIG = Path(__file__).parent.parent.parent / "deploy" / "nginx.conf"
-ESTABLISHED = "01"
 FEW = 20
 PUSHERS = 6
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
@@ -131,8 +131,8 @@ def deserted(tmp_path: Path) -> Iterator[Proxy]:
 
 def lines_to(port: int) -> int:
     """Return how many connections a port has, seen from its side."""
-    lines = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
-    return sum(local.endswith(f":{port:04X}") and state == ESTABLISHED for _, local, _, state, *_ in lines)
+    lines = psutil.net_connections("tcp4")
+    return sum(line.laddr.port == port and line.status == psutil.CONN_ESTABLISHED for line in lines)
 
 
 def end(service: Server) -> None:
